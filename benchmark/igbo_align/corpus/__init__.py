@@ -1,0 +1,1 @@
+"""Recordings and transcripts: opening sources, decoding, normalising, selecting, and building a release."""

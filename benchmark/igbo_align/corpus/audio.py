@@ -1,0 +1,61 @@
+"""Audio bytes to waveforms, in memory, with libsndfile and soxr (PROTOCOL section 1)."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..protocol.spec import Audio
+
+
+class UndecodableAudio(Exception):
+    """The bytes are not audio that libsndfile can decode."""
+
+
+def duration_s(data: bytes, longest_s: float) -> float:
+    """Duration in seconds. Recordings that the header calls longer than `longest_s` are not decoded to learn it.
+
+    Raises:
+        UndecodableAudio: the bytes cannot be decoded.
+    """
+    import soundfile
+
+    try:
+        info = soundfile.info(io.BytesIO(data))
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
+        raise UndecodableAudio from error
+    if info.frames / info.samplerate > longest_s:
+        return info.frames / info.samplerate
+    samples, rate = _decode(data)
+    return len(samples) / rate
+
+
+def load_waveform(data: bytes, audio: Audio) -> NDArray[np.float32]:
+    """Mono float32 samples at the benchmark's rate: resampled, peak-normalised (silence stays silent), truncated.
+
+    Raises:
+        UndecodableAudio: the bytes cannot be decoded.
+    """
+    import soxr
+
+    samples, rate = _decode(data)
+    if rate != audio.sampling_rate_hz:
+        samples = soxr.resample(samples, rate, audio.sampling_rate_hz, quality="HQ")
+    peak = float(np.abs(samples).max(initial=0.0))
+    if audio.peak_normalise and peak > 0:
+        samples = samples / np.float32(peak)
+    return np.ascontiguousarray(samples[: round(audio.truncate_s * audio.sampling_rate_hz)], dtype=np.float32)
+
+
+def _decode(data: bytes) -> tuple[NDArray[np.float32], int]:
+    import soundfile
+
+    try:
+        channels, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
+        raise UndecodableAudio from error
+    if not len(channels) or not np.isfinite(channels).all():
+        raise UndecodableAudio
+    return channels.mean(axis=1), rate

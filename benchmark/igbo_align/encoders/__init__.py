@@ -1,0 +1,1 @@
+"""Speech and text encoders, pooling, the cache of vectors, and encoding that can be killed and resumed."""

@@ -1,0 +1,65 @@
+"""From frames to one vector. Poolings are named, because the name is part of every card and cache key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..problems import problem
+
+Frames = NDArray[np.float32]
+
+
+def _mean(frames: Frames, _: int) -> NDArray[np.float64]:
+    return frames.mean(axis=0, dtype=np.float64)
+
+
+def _masked_mean(frames: Frames, speech: int) -> NDArray[np.float64]:
+    return frames[:speech].mean(axis=0, dtype=np.float64)
+
+
+def _masked_mean_std(frames: Frames, speech: int) -> NDArray[np.float64]:
+    held = frames[:speech].astype(np.float64)
+    return np.concatenate([held.mean(axis=0), held.std(axis=0)])
+
+
+def _first(frames: Frames, _: int) -> NDArray[np.float64]:
+    return frames[0].astype(np.float64)
+
+
+def _max(frames: Frames, speech: int) -> NDArray[np.float64]:
+    return frames[:speech].max(axis=0).astype(np.float64)
+
+
+#: Name -> function of the frames (T, d) and the number of frames that hold the recording. `mean` is the paper's:
+#: over all frames, padding included.
+POOLINGS: dict[str, Callable[[Frames, int], NDArray[np.float64]]] = {
+    "mean": _mean,
+    "masked-mean": _masked_mean,
+    "masked-mean-std": _masked_mean_std,
+    "first": _first,
+    "max": _max,
+}
+
+
+def pool_frames(frames: Frames, speech: int, pooling: str) -> NDArray[np.float32]:
+    """One L2-normalised vector, (d,) or (2 d,) for `masked-mean-std`, float32.
+
+    Args:
+        frames: (T, d) hidden states.
+        speech: how many of the first frames hold the recording; the rest is padding.
+        pooling: a key of `POOLINGS`.
+    """
+    vector = POOLINGS[pooling](frames, max(speech, 1))
+    norm = float(np.sqrt((vector * vector).sum()))
+    return (vector / norm if norm > 0 else vector).astype(np.float32)
+
+
+def require_pooling(name: str) -> str:
+    """The name, if it is a pooling; a problem with the known names otherwise."""
+    if name not in POOLINGS:
+        known = ", ".join(POOLINGS)
+        raise problem("usage", "--pooling", found=repr(name), expected=f"one of {known}", mend="Check the spelling.")
+    return name

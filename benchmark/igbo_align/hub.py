@@ -1,0 +1,43 @@
+"""The only module that talks to the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .problems import problem
+from .protocol.release import Release, read_release
+
+DEMO_FOLDER = Path(__file__).parent / "demo"
+
+
+def load_release(name: str | os.PathLike[str] = "demo") -> Release:
+    """Load a release: `demo`, a folder, or a Hub dataset id (`org/name` or `org/name@revision`).
+
+    Raises:
+        ProblemsFound: the release is missing or damaged.
+        EnvironmentProblem: the Hub cannot be reached and nothing is cached (`environment.hub`).
+    """
+    text = os.fspath(name)
+    if text == "demo":
+        return read_release(DEMO_FOLDER)
+    folder = Path(text)
+    is_hub_id = not folder.exists() and text.count("/") == 1 and not text.startswith((".", "/", "~"))
+    return read_release(_download_dataset(text) if is_hub_id else folder)
+
+
+def _download_dataset(text: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    repository, _, revision = text.partition("@")
+    try:
+        return Path(snapshot_download(repository, repo_type="dataset", revision=revision or None))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise problem(
+            "environment.hub",
+            text,
+            found="no answer from the Hub, or no such dataset, and no local folder of this name",
+            expected="`demo`, the folder of a release, or a Hub dataset id (`org/name@revision`)",
+            mend="Check the spelling and the network; a release that was fetched once is found again offline.",
+        ) from error

@@ -1,0 +1,113 @@
+"""Where the correct candidate stands: how many candidates are strictly better, and how many exactly equal.
+
+The two counts g (better) and e (equal) are everything that the metrics need (PROTOCOL section 4): the rank of the
+correct candidate is uniform on {g + 1, ..., g + 1 + e}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .exact_similarity import integer_similarity, unit_integers
+
+
+@dataclass(frozen=True, eq=False)
+class Standings:
+    """For each query the number of candidates `better` than and `equal` to the correct one (itself not counted).
+
+    Attributes:
+        better: (n,) int64, g in the protocol.
+        equal: (n,) int64, e in the protocol.
+        candidates: (n,) int64, size of the query's candidate list with the correct one in it.
+    """
+
+    better: NDArray[np.int64]
+    equal: NDArray[np.int64]
+    candidates: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """Expected ranks (from 1, half ranks where candidates tie) over the full corpus, in both directions, (n,) each."""
+
+    speech_to_text: NDArray[np.float64]
+    text_to_speech: NDArray[np.float64]
+
+
+def pool_standings(similarity: NDArray[np.float64], queries: NDArray[np.int64], pools: NDArray[np.int64]) -> Standings:
+    """Standings in frozen pools.
+
+    Args:
+        similarity: (n, n), row = query, column = candidate; the diagonal holds the correct pairs.
+        queries: (q,) row of each query.
+        pools: (q, m) columns of each query's candidates, the query's own column exactly once among them.
+    """
+    scores = similarity[queries[:, None], pools]
+    correct = similarity[queries, queries][:, None]
+    better = (scores > correct).sum(axis=1)
+    equal = (scores == correct).sum(axis=1) - 1
+    return Standings(better, equal, np.full(len(queries), pools.shape[1]))
+
+
+def full_standings(similarity: NDArray[np.float64], groups: NDArray[np.int64]) -> Standings:
+    """Standings among all n candidates.
+
+    Args:
+        similarity: (n, n), row = query, column = candidate; the diagonal holds the correct pairs.
+        groups: (n,) text group of each pair. Every member of the query's group is correct: the best-ranked one counts
+            and the others are removed from the candidates.
+    """
+    n = len(similarity)
+    best = similarity.diagonal().copy()
+    tied_correct = np.ones(n, dtype=np.int64)
+    group_size = np.ones(n, dtype=np.int64)
+    for members in _repeated_groups(groups):
+        own = similarity[np.ix_(members, members)]
+        best[members] = own.max(axis=1)
+        tied_correct[members] = (own == best[members, None]).sum(axis=1)
+        group_size[members] = len(members)
+    better = (similarity > best[:, None]).sum(axis=1)
+    equal = (similarity == best[:, None]).sum(axis=1) - tied_correct
+    return Standings(better, equal, n - group_size + 1)
+
+
+def rank_all(speech: ArrayLike, text: ArrayLike, block: int = 1024) -> Ranks:
+    """Expected rank of each row's partner among all rows, in both directions, exactly (PROTOCOL section 4).
+
+    Args:
+        speech: (n, d) speech vectors.
+        text: (n, d) text vectors; row i belongs to row i of `speech`.
+        block: rows of the similarity matrix held at a time; changes memory, never results.
+
+    Raises:
+        ValueError: the shapes differ, or a row is not finite or all zero.
+    """
+    left, right = unit_integers(speech), unit_integers(text)
+    if left.shape != right.shape:
+        raise ValueError(f"expected speech and text of one shape, found {left.shape} and {right.shape}")
+    correct = np.einsum("nd,nd->n", left, right)
+    by_speech, by_text = np.zeros((2, len(left)))
+    for rows in _blocks(len(left), block):
+        similarity = integer_similarity(left[rows], right)
+        by_speech[rows] = _half_ranks(similarity, correct[rows, None], axis=1)
+        by_text += _half_ranks(similarity, correct[None, :], axis=0)
+    # The correct candidate ties with itself: it counted half a rank that is not there.
+    return Ranks(by_speech + 0.5, by_text + 0.5)
+
+
+def _half_ranks(similarity: NDArray[np.float64], correct: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    return (similarity > correct).sum(axis=axis) + (similarity == correct).sum(axis=axis) / 2
+
+
+def _blocks(n: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def _repeated_groups(groups: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order])) + 1
+    return (members for members in np.split(order, starts) if len(members) > 1)

@@ -1,0 +1,208 @@
+"""The benchmark specification: every number of the protocol that a build or a score depends on, as data."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..problems import problem
+
+#: Tracks in the order in which they are shown.
+TRACKS = ("paper", "heldout", "full", "hard")
+#: Tracks whose candidates are frozen in files; `full` ranks against every pair and needs none.
+POOLED_TRACKS = ("paper", "heldout", "hard")
+#: Both directions, in the order in which they are shown.
+DIRECTIONS = ("speech_to_text", "text_to_speech")
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+PositiveInt = Annotated[int, Field(gt=0)]
+Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
+class Section(BaseModel):
+    """A part of the specification: unknown fields are errors, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Source(Section):
+    """Where the recordings come from."""
+
+    dataset: str
+    config: str | None
+    revision: Revision | None
+    splits: tuple[str, ...]
+    licence: str
+    attribution: str
+
+
+class Expected(Section):
+    """What the source is known to hold; None where nothing is known. A build reports every difference."""
+
+    records: int | None
+    kept: int | None
+    speakers: int | None
+
+
+class Audio(Section):
+    """How recordings are filtered and prepared. Durations in seconds, bounds included."""
+
+    min_duration_s: Annotated[float, Field(ge=0)]
+    max_duration_s: Annotated[float, Field(gt=0)]
+    sampling_rate_hz: PositiveInt
+    resampler: Literal["soxr HQ"]
+    peak_normalise: bool
+    truncate_s: Annotated[float, Field(gt=0)]
+
+
+class Text(Section):
+    """Which version of the text normaliser prepared the transcripts."""
+
+    normaliser: str
+
+
+class Sample(Section):
+    """The stratified sample: equally many pairs from each duration bucket."""
+
+    bucket_names: tuple[str, ...]
+    bucket_percentiles: tuple[float, ...]
+    per_bucket: PositiveInt
+    seed: int
+
+
+class Split(Section):
+    """The split of the pairs into train and test, by text group and stratified by duration bucket."""
+
+    test_fraction: Fraction
+    seed: int
+
+
+class Encoder(Section):
+    """An encoder of the reference embeddings that a release carries."""
+
+    id: str
+    revision: Revision | None
+    pooling: str
+
+
+class Pools(Section):
+    """The frozen pools: how many candidates (the correct one with them), and the seed of the random ones."""
+
+    size: Annotated[int, Field(ge=2)]
+    seed: int
+
+
+class SimilaritySample(Section):
+    """The frozen sample of paired and unpaired cosines for the tests of alignment."""
+
+    paired: PositiveInt
+    unpaired: PositiveInt
+    seed: int
+
+
+class Scoring(Section):
+    """Metrics, intervals and tests."""
+
+    recall_at: tuple[PositiveInt, ...]
+    confidence: Fraction
+    bootstrap_resamples: PositiveInt
+    comparison_resamples: PositiveInt
+    permutations: PositiveInt
+    seed: int
+
+
+class BenchmarkSpec(Section):
+    """The whole specification. Its canonical JSON is part of the release's fingerprint."""
+
+    schema_version: Literal[1]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
+    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+$")]
+    language: str
+    notice: str
+    source: Source
+    expected: Expected
+    audio: Audio
+    text: Text
+    sample: Sample
+    split: Split
+    speech_encoder: Encoder
+    text_encoder: Encoder
+    pools: Pools
+    similarity_sample: SimilaritySample
+    scoring: Scoring
+
+
+def spec_names() -> list[str]:
+    """Names of the specifications that come with the package."""
+    return sorted(path.name.removesuffix(".json") for path in _spec_folder().iterdir() if path.name.endswith(".json"))
+
+
+def load_spec(name_or_file: str | Path) -> BenchmarkSpec:
+    """Load a specification by its name (`waxal-igbo`, `demo`, ...) or from a JSON file.
+
+    Raises:
+        ProblemsFound: no such name (`spec.unknown`), or the file is not a valid specification (`spec.schema`).
+    """
+    text = str(name_or_file)
+    path = Path(text) if text.endswith(".json") else _spec_folder() / f"{text}.json"
+    if not path.is_file():
+        raise problem(
+            "spec.unknown",
+            "--spec",
+            found=repr(text),
+            expected=f"one of {', '.join(spec_names())}, or a .json file that exists",
+            mend="Check the spelling, or give the path of a specification file.",
+        )
+    return parse_spec(path.read_bytes(), path.name)
+
+
+def parse_spec(data: bytes, where: str) -> BenchmarkSpec:
+    """Parse a specification's JSON; `where` names the file in the error."""
+    try:
+        return BenchmarkSpec.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = "/".join(str(part) for part in first["loc"]) or "the document"
+        raise problem(
+            "spec.schema",
+            where,
+            found=f"{error.error_count()} problem(s), first at {field}",
+            expected=first["msg"],
+            mend="Compare with the specifications in igbo_align/protocol/specs.",
+        ) from error
+
+
+def _spec_folder() -> Path:
+    return Path(str(resources.files("igbo_align.protocol"))) / "specs"
+
+
+def spec_for(name_or_file: str | None, source: str, per_bucket: int | None, seed: int | None) -> BenchmarkSpec:
+    """The specification of a build: the named one, else the one of this source, else `custom`; with fields replaced.
+
+    Args:
+        name_or_file: what the user named, or None.
+        source: the dataset or folder to build from.
+        per_bucket: replaces `sample.per_bucket`.
+        seed: replaces every seed of a draw.
+    """
+    by_dataset = {load_spec(name).source.dataset: name for name in spec_names()}
+    spec = load_spec(name_or_file or by_dataset.get(source.partition("@")[0], "custom"))
+    changes = spec.model_dump(mode="json")
+    if per_bucket is not None:
+        changes["sample"]["per_bucket"] = per_bucket
+    if seed is not None:
+        for section in ("sample", "split", "pools", "similarity_sample"):
+            changes[section]["seed"] = seed
+    return BenchmarkSpec.model_validate_json(json.dumps(changes))
+
+
+def require_track(name: str) -> str:
+    """The name, if it is a track; a problem that lists the tracks otherwise."""
+    if name not in TRACKS:
+        expected = f"one of {', '.join(TRACKS)}"
+        raise problem("usage", "--track", found=repr(name), expected=expected, mend="Check the spelling.")
+    return name

@@ -1,0 +1,118 @@
+"""The leaderboard: every row recomputed from embeddings, tied ranks, and the paper's own figures apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from ..problems import problem
+from ..protocol.release import Release
+from ..protocol.spec import TRACKS
+from ..statistics.bootstrap import bootstrap_means, percentile_interval, resample_counts
+from ..statistics.comparison import holm
+from ..submission.limits import Limits
+from ..submission.reading import CARD_FILE, load_submission
+from .comparison import ranked, require_same_benchmark, track_difference
+from .score import score
+from .scores import Estimate, Scores, rounded
+
+
+@dataclass(frozen=True, eq=False)
+class Leaderboard:
+    """Scored systems of one release; `as_json` is `leaderboard.json`."""
+
+    release: Release
+    names: list[str]
+    scores: list[Scores]
+
+    def rank_rows(self, track: str) -> list[tuple[int, str, Scores]]:
+        """Tied dense rank, submission and scores, best first by mean MRR of the track."""
+        order, ranks = ranked(self.scores, track)
+        return [(rank, self.names[i], self.scores[i]) for rank, i in zip(ranks, order, strict=True)]
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole board as one JSON document."""
+        ranks = {track: {name: rank for rank, name, _ in self.rank_rows(track)} for track in TRACKS}
+        rows = [
+            _row(name, scores, {track: ranks[track][name] for track in TRACKS})
+            for name, scores in zip(self.names, self.scores, strict=True)
+        ]
+        return rounded(
+            {
+                "schema_version": 1,
+                "benchmark": self.release.benchmark(),
+                "notice": self.release.spec.notice,
+                "rows": rows,
+                "comparisons": {track: self._comparisons(track) for track in TRACKS},
+                "reported": reported_rows(),
+            }
+        )
+
+    def _comparisons(self, track: str) -> list[dict[str, Any]]:
+        pairs = list(combinations(range(len(self.scores)), 2))
+        tests = [track_difference(self.scores[i], self.scores[j], track) for i, j in pairs]
+        corrected = holm([test.p_two_sided for test in tests])
+        return [
+            {"first": self.names[i], "second": self.names[j], **vars(test), "p_holm": p}
+            for (i, j), test, p in zip(pairs, tests, corrected, strict=True)
+        ]
+
+
+def build_leaderboard(submissions: Path, release: Release) -> Leaderboard:
+    """Score every submission below a folder, `<org>__<system>/<revision>/`, in alphabetical order.
+
+    Raises:
+        ProblemsFound: there is none (`folder.missing`), or a submission has problems.
+    """
+    folders = submission_folders(submissions)
+    if not folders:
+        raise problem(
+            "folder.missing",
+            submissions.name,
+            found="no submission in this folder",
+            expected=f"folders <org>__<system>/<revision>/ that hold {CARD_FILE}",
+            mend="Check the path, or make some with `igbo-align baseline`.",
+        )
+    limits = Limits(len(release.ids))
+    scores = [score(load_submission(folder, limits), release) for folder in folders]
+    require_same_benchmark(scores)
+    return Leaderboard(release, [folder.relative_to(submissions).as_posix() for folder in folders], scores)
+
+
+def submission_folders(submissions: Path) -> list[Path]:
+    """Folders of the submissions below a folder, sorted."""
+    return sorted(path.parent for path in submissions.glob(f"*/*/{CARD_FILE}"))
+
+
+def mean_mrr_estimate(scores: Scores, track: str) -> Estimate:
+    """Mean reciprocal rank over both directions with its bootstrap interval: what a board is ranked by."""
+    scoring = scores.release.spec.scoring
+    per_query = scores.reciprocal_ranks(track)
+    counts = resample_counts(len(per_query), scoring.bootstrap_resamples, scoring.seed)
+    low, high = percentile_interval(bootstrap_means(per_query[:, None], counts)[:, 0], scoring.confidence)
+    return Estimate(scores.mean_mrr(track), float(low), float(high))
+
+
+def reported_rows() -> Sequence[dict[str, Any]]:
+    """The figures that the paper reports (PROTOCOL section 8); they are shown apart and never ranked."""
+    return json.loads((resources.files("igbo_align.scoring") / "reported.json").read_bytes())
+
+
+def _row(name: str, scores: Scores, ranks: dict[str, int]) -> dict[str, Any]:
+    document = scores.as_json()
+    return {
+        "submission": name,
+        "status": "scored",
+        "rank": ranks,
+        "card": scores.card,
+        "mean_mrr": {track: mean_mrr_estimate(scores, track).as_json() for track in TRACKS},
+        "tracks": document["tracks"],
+        "similarity": document["similarity"],
+        "diagnostics": document["diagnostics"],
+        "provenance": document["provenance"],
+    }

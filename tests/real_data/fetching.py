@@ -1,6 +1,5 @@
-"""Helpers shared by the scripts of this folder: running tools, and putting finished folders in place at once."""
+"""What is shared by the scripts of this folder: running tools, and putting finished folders in place at once."""
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -23,9 +22,9 @@ def run_tool(command: Sequence[str | Path], cwd: Path | None = None) -> None:
     Raises:
         RealDataUnavailable: The program does not exist, or it failed; the message quotes the end of its output.
     """
-    line = " ".join(map(str, command))
+    line, pipe = " ".join(map(str, command)), subprocess.PIPE
     try:
-        done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(command, check=False, cwd=cwd, stdout=pipe, stderr=subprocess.STDOUT, text=True)
     except FileNotFoundError as error:
         raise RealDataUnavailable(f"{command[0]} is not installed, needed for: {line}") from error
     if done.returncode:
@@ -51,7 +50,7 @@ def finished_folder(target: Path) -> Iterator[Path]:
         for path in [work, *work.rglob("*")]:  # temporary files are private, results are not
             path.chmod(0o755 if path.is_dir() else 0o644)
         try:
-            os.replace(work, target)
+            work.replace(target)
         except OSError:
             if not target.is_dir() or not any(target.iterdir()):
                 raise

@@ -273,7 +273,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
     try:
-        print(build_prompts_corpus(parser.parse_args().out))
+        sys.stdout.write(f"{build_prompts_corpus(parser.parse_args().out)}\n")
     except RealDataUnavailable as error:
         sys.exit(f"real data unavailable: {error}")
 

@@ -80,7 +80,7 @@ def select_records(records: Iterable[Record], audio: Audio) -> Selection:
             seen.add(outcome.id)
             selection.kept.append(outcome)
         else:
-            selection.excluded[outcome].append(printable(record.id))
+            selection.excluded[outcome].append(printable(record.id).strip("'"))
     selection.kept.sort(key=lambda item: item.id)
     return selection
 

@@ -100,7 +100,7 @@ class Release:
                 mend="Name one of them.",
             )
         folder = self.folder / "embeddings" / modality / (slug or slugs[0])
-        rows = pa.concat_tables([_read(folder / f"{split}.parquet") for split in SPLITS])
+        rows = _read_splits(folder)
         if rows.column("id").to_pylist() != self.ids:
             raise _corrupt(f"embeddings/{modality}/{folder.name}", "other ids than those of the pairs")
         vectors = rows.column("embedding").combine_chunks()
@@ -149,7 +149,7 @@ def read_release(folder: Path) -> Release:
         ProblemsFound: `release.missing`, `release.corrupt` or `release.fingerprint`.
     """
     spec, stated = _read_spec(folder)
-    pairs = pa.concat_tables([_read(folder / "pairs" / f"{split}.parquet") for split in SPLITS])
+    pairs = _read_splits(folder / "pairs")
     tables = {
         track: {direction: _read(folder / "pools" / track / f"{direction}.parquet") for direction in DIRECTIONS}
         for track in POOLED_TRACKS
@@ -203,6 +203,13 @@ def _read(path: Path) -> pa.Table:
         raise _corrupt(
             f"{path.parent.name}/{path.name}", "no such file" if missing else "no readable parquet"
         ) from error
+
+
+def _read_splits(folder: Path) -> pa.Table:
+    tables = [_read(folder / f"{split}.parquet") for split in SPLITS]
+    if len({table.schema for table in tables}) != 1:
+        raise _corrupt(folder.name, "splits with different columns")
+    return pa.concat_tables(tables)
 
 
 def _positions(values: pa.Array, ids: pa.Array) -> NDArray[np.int64]:

@@ -125,8 +125,8 @@ def _similarity_scores(similarity: _Similarity, release: Release) -> SimilarityS
     counts = resample_counts(len(diagonal), scoring.bootstrap_resamples, scoring.seed)
     low, high = percentile_interval(bootstrap_means(diagonal[:, None], counts)[:, 0], scoring.confidence)
     paired_cosine = Estimate(math.fsum(diagonal.tolist()) / len(diagonal), float(low), float(high))
-    sampled = similarity.integers[sample.speech, sample.text] / similarity.scale
-    paired, unpaired = Moments.of(sampled[sample.paired]), Moments.of(sampled[~sample.paired])
+    sampled = similarity.integers[sample.speech, sample.text]
+    paired, unpaired = (Moments.of(sampled[chosen], similarity.scale) for chosen in (sample.paired, ~sample.paired))
     return SimilarityScores(
         paired_cosine,
         paired.mean,

@@ -29,12 +29,16 @@ class Moments:
     n: int
 
     @classmethod
-    def of(cls, values: NDArray[np.float64]) -> Moments:
-        """Moments of (n,) values, summed without rounding so that no order of the values changes them."""
-        n = len(values)
-        mean = math.fsum(values.tolist()) / n
-        variance = math.fsum(((values - mean) ** 2).tolist()) / (n - 1) if n > 1 else 0.0
-        return cls(mean, variance, n)
+    def of(cls, values: NDArray[np.int64], scale: float = 1.0) -> Moments:
+        """Moments of (n,) whole numbers divided by `scale`.
+
+        Sums are added as Python integers: no order of the values changes a bit, and equal values have variance 0.
+        """
+        numbers = values.tolist()
+        n, total = len(numbers), sum(numbers)
+        scatter = n * sum(number * number for number in numbers) - total * total
+        variance = scatter / (n * (n - 1)) / scale**2 if n > 1 else 0.0
+        return cls(total / n / scale, variance, n)
 
 
 def welch_t_test(larger: Moments, smaller: Moments) -> TTest:

@@ -1,0 +1,229 @@
+"""What is frozen: specifications, drawing, the release folder and its fingerprint."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from igbo_align.protocol.drawing import (
+    draw_random_pools,
+    draw_sample,
+    draw_similarity_sample,
+    draw_test_split,
+    duration_buckets,
+    hard_pools,
+    text_groups,
+)
+from igbo_align.protocol.spec import spec_for, spec_names
+
+import igbo_align as ia
+
+#: The demo release is data: a change of any frozen part is a new version, not an edit.
+DEMO_FINGERPRINT = "feb3ff3c828abf6ba62150e64b4e6f5ddc004a067b242cfc7a489e86461e934c"
+
+
+def test_official_specification_is_the_papers():
+    spec = ia.load_spec("waxal-igbo")
+    assert (spec.expected.records, spec.expected.kept, spec.expected.speakers) == (1911, 1343, 8)
+    assert spec.source.dataset == "google/WaxalNLP"
+    assert spec.source.config == "ibo_tts"
+    assert len(spec.source.revision) == 40
+    assert (spec.audio.min_duration_s, spec.audio.max_duration_s) == (0.5, 30.0)
+    assert spec.sample.per_bucket * len(spec.sample.bucket_names) == 699
+    assert spec.speech_encoder.id == "openai/whisper-tiny"
+    assert spec.text_encoder.id == "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
+    assert spec.pools.size == 100
+
+
+def test_every_bundled_specification_is_valid():
+    assert {"waxal-igbo", "demo", "custom"} <= set(spec_names())
+    for name in spec_names():
+        assert ia.load_spec(name).name == name
+
+
+def test_specification_is_chosen_by_source_and_fields_can_be_replaced():
+    assert spec_for(None, "google/WaxalNLP", None, None).name == "waxal-igbo"
+    assert spec_for(None, "google/WaxalNLP@main", None, None).name == "waxal-igbo"
+    assert spec_for(None, "/some/folder", None, None).name == "custom"
+    changed = spec_for("demo", "x", 10, 7)
+    assert changed.sample.per_bucket == 10
+    assert {changed.sample.seed, changed.split.seed, changed.pools.seed, changed.similarity_sample.seed} == {7}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"unknown": 1}, "spec.schema"), ({"version": "one"}, "spec.schema"), (None, "spec.unknown")],
+)
+def test_bad_specifications_are_problems(change, code, tmp_path):
+    path = tmp_path / "spec.json"
+    if change is not None:
+        path.write_text(json.dumps(ia.load_spec("demo").model_dump(mode="json") | change))
+    with pytest.raises(ia.ProblemsFound) as caught:
+        ia.load_spec(path)
+    assert caught.value.problems[0].code == code
+
+
+def test_demo_fingerprint_is_frozen(demo):
+    assert demo.fingerprint == DEMO_FINGERPRINT
+    assert demo.spec == ia.load_spec("demo")
+
+
+def test_demo_release_holds_what_it_says(demo):
+    assert len(demo.ids) == 699
+    assert demo.is_test.sum() == 140
+    assert demo.ids == sorted(demo.ids[:559]) + sorted(demo.ids[559:])
+    assert "not Igbo" in demo.spec.notice
+    assert "not Igbo" in (demo.folder / "README.md").read_text()
+    assert set(demo.pairs.column("text").to_pylist()) == {None}
+    assert not (demo.folder / "audio").exists()
+    assert sum(path.stat().st_size for path in demo.folder.rglob("*")) < 4e6
+    assert demo.embeddings("speech").dtype == np.float32
+    counts = np.unique(demo.column("duration_bucket").astype(str), return_counts=True)[1]
+    assert counts.tolist() == [233, 233, 233]
+
+
+def test_no_text_group_leaks(demo):
+    assert not set(demo.groups[demo.is_test]) & set(demo.groups[~demo.is_test])
+    for track, directions in demo.pools.items():
+        for pools in directions.values():
+            queries = demo.queries(track)
+            assert pools.shape == (len(queries), 100)
+            same_group = demo.groups[pools] == demo.groups[queries][:, None]
+            assert (same_group.sum(axis=1) == 1).all()
+            assert (pools == queries[:, None]).sum() == len(queries)
+            assert all(len(set(pool)) == 100 for pool in pools.tolist())
+    for pools in demo.pools["heldout"].values():
+        assert demo.is_test[pools].all()
+    for pool in demo.pools["hard"]["speech_to_text"]:
+        assert len(set(demo.groups[pool])) == 100
+
+
+def test_similarity_sample_is_500_paired_and_1500_unpaired(demo):
+    sample = demo.similarity_sample
+    assert sample.paired.sum() == 500
+    assert (~sample.paired).sum() == 1500
+    assert (sample.speech[sample.paired] == sample.text[sample.paired]).all()
+    unpaired = ~sample.paired
+    assert (demo.groups[sample.speech[unpaired]] != demo.groups[sample.text[unpaired]]).all()
+    pairs = set(zip(sample.speech[unpaired].tolist(), sample.text[unpaired].tolist(), strict=True))
+    assert len(pairs) == 1500
+
+
+def copy_of(demo, tmp_path):
+    shutil.copytree(demo.folder, tmp_path / "release")
+    return tmp_path / "release"
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["pools/paper/speech_to_text.parquet", "pairs/test.parquet", "similarity_sample.parquet"],
+)
+def test_a_changed_table_does_not_have_the_fingerprint(file, demo, tmp_path):
+    folder = copy_of(demo, tmp_path)
+    table = pq.read_table(folder / file)
+    pq.write_table(table.take(list(range(table.num_rows))[::-1]), folder / file)
+    with pytest.raises(ia.ProblemsFound) as caught:
+        ia.load_release(folder)
+    problem = caught.value.problems[0]
+    assert problem.code == "release.fingerprint"
+    assert DEMO_FINGERPRINT in problem.expected
+    assert len(problem.found.split()[-1]) == 64
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (lambda f: (f / "spec.json").unlink(), "release.missing"),
+        (lambda f: (f / "spec.json").write_text("{"), "release.corrupt"),
+        (lambda f: (f / "spec.json").write_text("{}"), "release.corrupt"),
+        (lambda f: (f / "pairs" / "train.parquet").write_bytes(b"PAR1"), "release.corrupt"),
+        (lambda f: (f / "pairs" / "train.parquet").unlink(), "release.corrupt"),
+        (lambda f: shutil.copy(f / "similarity_sample.parquet", f / "pairs" / "train.parquet"), "release.corrupt"),
+    ],
+)
+def test_damaged_releases_are_problems(damage, code, demo, tmp_path):
+    folder = copy_of(demo, tmp_path)
+    damage(folder)
+    with pytest.raises(ia.ProblemsFound) as caught:
+        ia.load_release(folder)
+    assert caught.value.problems[0].code == code
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_unknown_embeddings_name_those_that_are_there(demo):
+    with pytest.raises(ia.ProblemsFound, match="openai__whisper-tiny.en"):
+        demo.embeddings("speech", "openai__whisper-large")
+
+
+def test_a_missing_release_says_what_is_accepted(tmp_path):
+    with pytest.raises(ia.ProblemsFound, match=r"no such folder; expected `demo`, the folder of a release"):
+        ia.load_release(tmp_path / "nothing")
+    with pytest.raises(ia.EnvironmentProblem, match="no answer from the Hub"):
+        ia.load_release("nobody/nothing")
+
+
+durations = st.lists(st.floats(0.5, 30), min_size=30, max_size=120)
+
+
+@settings(max_examples=30)
+@given(durations=durations, seed=st.integers(0, 1000))
+def test_sample_takes_equally_many_from_each_bucket(durations, seed):
+    sample = ia.load_spec("demo").sample.model_copy(update={"per_bucket": 3, "seed": seed})
+    buckets = duration_buckets(durations, sample)
+    if np.bincount(buckets, minlength=3).min() < 3:
+        with pytest.raises(ia.ProblemsFound, match=r"source\.too_few"):
+            draw_sample(buckets, sample)
+        return
+    chosen = draw_sample(buckets, sample)
+    assert np.bincount(buckets[chosen]).tolist() == [3, 3, 3]
+    assert (np.diff(chosen) > 0).all()
+    assert (chosen == draw_sample(buckets, sample)).all()
+
+
+@settings(max_examples=50)
+@given(data=st.data(), n=st.integers(10, 150))
+def test_split_is_by_group_and_near_the_fraction(data, n):
+    groups = text_groups(data.draw(st.lists(st.sampled_from("abcdefghijklmnop"), min_size=n, max_size=n)))
+    buckets = np.array(data.draw(st.lists(st.integers(0, 2), min_size=n, max_size=n)))
+    split = ia.load_spec("demo").split
+    is_test = draw_test_split(groups, buckets, split)
+    assert not set(groups[is_test]) & set(groups[~is_test])
+    largest = int(np.bincount(groups).max())
+    assert abs(int(is_test.sum()) - round(n * 0.2)) <= largest / 2 + 1
+
+
+def test_split_is_exact_where_groups_allow():
+    groups, buckets = np.arange(699), np.repeat([0, 1, 2], 233)
+    is_test = draw_test_split(groups, buckets, ia.load_spec("demo").split)
+    assert is_test.sum() == 140
+    assert sorted(np.bincount(buckets[is_test]).tolist()) == [46, 47, 47]
+
+
+@given(data=st.data(), n=st.integers(4, 40), size=st.integers(2, 50))
+def test_random_pools_hold_the_query_and_no_group_mate(data, n, size):
+    groups = np.array(data.draw(st.lists(st.integers(0, 9), min_size=n, max_size=n)))
+    pools = draw_random_pools(np.arange(n), groups, size, 42, "test")
+    assert pools.shape[1] <= size
+    for query, pool in enumerate(pools):
+        assert query in pool
+        assert (groups[pool] == groups[query]).sum() == 1
+        assert len(set(pool.tolist())) == len(pool)
+
+
+def test_hard_pools_take_the_most_similar_other_texts():
+    similarity = np.array([[1.0, 0.9, 0.1, 0.9], [0.9, 1, 0.2, 1], [0.1, 0.2, 1, 0.2], [0.9, 1, 0.2, 1]])
+    groups = np.array([0, 1, 2, 1])
+    pools = hard_pools(similarity, groups, 2)
+    assert pools.tolist() == [[0, 1], [0, 1], [1, 2], [0, 3]]
+
+
+def test_similarity_sample_takes_all_pairs_where_there_are_few():
+    sample = ia.load_spec("demo").similarity_sample
+    paired, unpaired = draw_similarity_sample(np.array([0, 1, 2, 2]), sample)
+    assert paired.tolist() == [0, 1, 2, 3]
+    assert len(unpaired) == 4 * 4 - (1 + 1 + 4)

@@ -45,9 +45,7 @@ def run(arguments: list[str] | None = None) -> int:
     except ProblemsFound as error:
         print_problems(error.problems, as_json)
         return error.exit_code
-    except typer.Abort:
-        return 130
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         say("Stopped. What was finished is kept; the same command goes on from there.")
         return 130
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, never dumped on the user

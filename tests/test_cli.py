@@ -1,0 +1,136 @@
+"""The command line as a user types it: outputs, exit codes, and every problem in words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from igbo_align.cli import app as cli_app
+from igbo_align.cli.app import run
+
+import igbo_align as ia
+
+CARD = {
+    "system": {"name": "mine", "org": "tests", "revision": "1", "licence": "MIT"},
+    "speech_encoder": {"id": "tests/speech"},
+    "text_encoder": {"id": "tests/text", "prompt": "query: "},
+    "alignment": {"method": "none", "trained_on_pairs": "none"},
+    "submitter": "tests",
+}
+
+
+@pytest.fixture
+def matrices(demo, tmp_path):
+    """Two .npy matrices in release order and a card that leaves out what `pack` can fill in."""
+    np.save(tmp_path / "s.npy", demo.embeddings("speech"))
+    np.save(tmp_path / "t.npy", demo.embeddings("text").astype(np.float64))
+    (tmp_path / "card.json").write_text(json.dumps(CARD))
+    return tmp_path
+
+
+def pack_arguments(folder, out="packed", **replaced):
+    options = {"speech": folder / "s.npy", "text": folder / "t.npy", "card": folder / "card.json", "out": folder / out}
+    return ["pack", *(str(part) for name, value in (options | replaced).items() for part in (f"--{name}", value))]
+
+
+def test_pack_validate_score_compare_and_rank(matrices, capsys):
+    out = matrices / "submissions" / "tests__mine" / "1"
+    assert run(pack_arguments(matrices, out=out.relative_to(matrices))) == 0
+    assert ia.load_submission(out).card.benchmark.fingerprint == ia.load_release().fingerprint
+    assert run(["validate", str(out)]) == 0
+    capsys.readouterr()
+    assert run(["validate", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "problems": []}
+    assert run(["score", str(out), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["tracks"]["heldout"]["text_to_speech"]["n"] == 140
+    assert run(["score", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert "heldout" in printed.out
+    assert "Welch" in printed.out
+    assert "not Igbo" in printed.err
+    assert run(["compare", str(out), str(out), "--json"]) == 0
+    comparison = json.loads(capsys.readouterr().out)
+    assert comparison["tracks"]["full"]["mrr"]["difference"] == 0
+    assert run(["compare", str(out), str(out)]) == 0
+    assert run(["leaderboard", str(out.parent.parent), "--out", str(matrices / "board.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "tests/mine" in printed
+    assert "Reported by the paper" in printed
+    assert json.loads((matrices / "board.json").read_text())["rows"][0]["submission"] == "tests__mine/1"
+
+
+def test_pack_matches_rows_by_id(matrices, demo):
+    order = np.random.default_rng(0).permutation(699)
+    np.save(matrices / "s.npy", demo.embeddings("speech")[order])
+    np.save(matrices / "t.npy", demo.embeddings("text")[order])
+    (matrices / "ids.txt").write_text("\n".join(demo.ids[i] for i in order))
+    assert run(pack_arguments(matrices, ids=matrices / "ids.txt")) == 0
+    scores = ia.score(ia.load_submission(matrices / "packed"), demo)
+    assert scores.similarity.paired_cosine.value == pytest.approx(0.0145, abs=5e-4)
+
+
+def test_pack_lists_every_problem_at_once_and_writes_nothing(matrices, demo, capsys):
+    speech = demo.embeddings("speech").copy()
+    speech[0, 0], speech[1] = np.nan, 0
+    np.save(matrices / "s.npy", speech)
+    (matrices / "ids.txt").write_text("\n".join([*demo.ids[:-2], demo.ids[0], "unknown \u202e id"]))
+    assert run(pack_arguments(matrices, ids=matrices / "ids.txt")) == 1
+    err = capsys.readouterr().err
+    for code in ("array.non_finite", "array.norm", "ids.duplicate", "ids.unknown", "ids.missing"):
+        assert code in err
+    assert "\u202e" not in err
+    assert not (matrices / "packed").exists()
+
+
+def test_a_refused_submission_as_json_and_in_words(matrices, capsys):
+    (matrices / "nothing").mkdir()
+    assert run(["validate", str(matrices / "nothing"), "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["ok"] is False
+    codes = {item["code"] for item in document["problems"]}
+    assert codes == {"card.missing", "folder.no_embeddings"}
+    assert all({"code", "where", "message"} <= set(item) for item in document["problems"])
+    assert run(["score", str(matrices / "nothing")]) == 1
+    assert "mend" in capsys.readouterr().err
+
+
+def test_wrong_usage_is_exit_code_2(matrices, capsys):
+    assert run(["leaderboard", str(matrices), "--track", "papre"]) == 2
+    assert "one of paper, heldout, full, hard" in capsys.readouterr().err
+    assert run(["score"]) == 2
+    assert run(["scrore", "x"]) == 2
+    assert run(["build", "--source", "x", "--out", "y", "--spec", "nothing"]) == 2
+    assert "one of custom, demo, waxal-igbo" in capsys.readouterr().err
+
+
+def test_version_and_module_entry(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == ia.__version__
+    done = subprocess.run([sys.executable, "-m", "igbo_align", "--help"], capture_output=True, text=True, check=True)
+    for verb in ("build", "encode", "pack", "validate", "score", "compare", "leaderboard", "baseline"):
+        assert verb in done.stdout
+
+
+def test_a_bug_is_reported_not_dumped(monkeypatch, capsys, tmp_path):
+    def broken(*_args):
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(cli_app, "_score", broken)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert run(["score", "x"]) == 3
+    err = capsys.readouterr().err
+    assert "This is a bug" in err
+    assert "secret detail" not in err
+
+
+def test_interrupt_says_that_work_is_kept(monkeypatch, capsys):
+    def interrupted(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_app, "_score", interrupted)
+    assert run(["score", "x"]) == 130
+    assert "goes on from there" in capsys.readouterr().err

@@ -37,6 +37,9 @@ WorkersOption = Annotated[
 ]
 
 
+_INTERRUPTED = 130
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run the command with arguments (those of the process by default) and return its exit code."""
     as_json = "--json" in (arguments if arguments is not None else sys.argv)
@@ -45,15 +48,14 @@ def run(arguments: list[str] | None = None) -> int:
     except ProblemsFound as error:
         print_problems(error.problems, as_json)
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        say("Stopped. What was finished is kept; the same command goes on from there.")
-        return 130
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, never dumped on the user
         show, exit_code = getattr(error, "show", None), getattr(error, "exit_code", None)
         if show is None or exit_code is None:  # not the usage errors of typer's parser
             return _report_bug()
         show()
         return exit_code
+    if result == _INTERRUPTED:  # typer's own code for Ctrl-C
+        say("Stopped. What was finished is kept; the same command goes on from there.")
     return result if isinstance(result, int) else 0
 
 

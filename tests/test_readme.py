@@ -1,0 +1,66 @@
+"""The README and the documentation do what they say: every command and snippet runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from igbo_align.cli.app import run
+from igbo_align.submission.card import parse_card
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SUBMITTING = (ROOT / "docs" / "submitting.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Fenced blocks of one language."""
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def documented_card() -> dict:
+    """The example card of the documentation."""
+    return json.loads(blocks(SUBMITTING, "json")[0])
+
+
+@pytest.fixture
+def user_folder(tmp_path, monkeypatch, demo):
+    """Where a user stands: the submissions of the repository, two matrices and a card."""
+    shutil.copytree(ROOT / "submissions", tmp_path / "submissions")
+    np.save(tmp_path / "speech.npy", demo.embeddings("speech"))
+    np.save(tmp_path / "text.npy", demo.embeddings("text"))
+    (tmp_path / "card.json").write_text(json.dumps(documented_card()))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_readme_commands_run(user_folder, capsys):
+    commands = "".join(blocks(README, "bash")).splitlines()
+    assert len(commands) >= 5
+    for command in commands:
+        words = shlex.split(command)
+        assert words[0] == "igbo-align"
+        assert run(words[1:]) == 0, capsys.readouterr().err
+    assert "me/mine" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", range(len(blocks(README, "python"))))
+def test_readme_snippets_run(number, user_folder):
+    code = blocks(README, "python")[number]
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102 - our own README
+
+
+def test_documented_card_is_valid_and_of_the_demo(demo):
+    card = parse_card(json.dumps(documented_card()).encode())
+    assert card.benchmark.fingerprint == demo.fingerprint
+
+
+def test_readme_is_short_and_its_links_lead_somewhere():
+    assert len(README.splitlines()) <= 150
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md"]:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

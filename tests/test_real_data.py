@@ -1,0 +1,88 @@
+"""The demo release, rebuilt from Debian's recordings with PyPI's encoders: same fingerprint, same vectors.
+
+Both are fetched once and cached. Without a network the tests are skipped with the reason; in CI they fail instead.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from igbo_align.cli.app import run
+from igbo_align.corpus.build import matching_recordings
+from igbo_align.corpus.source import open_corpus
+from igbo_align.encoders.encoding import SpeechJob
+from igbo_align.encoders.identity import resolve_encoder
+from real_data.encoders import fetch_encoders
+from real_data.fetching import RealDataUnavailable
+from real_data.prompts_corpus import build_prompts_corpus
+
+import igbo_align as ia
+
+pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real data")]
+CACHE = Path(os.environ.get("IGBO_ALIGN_TEST_DATA") or Path.home() / ".cache" / "igbo-align-tests")
+
+
+def fetched(fetch, name):
+    """What was fetched; a failed fetch skips the test, or fails it in CI."""
+    try:
+        return fetch(CACHE / name)
+    except RealDataUnavailable as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"real data cannot be had: {error}")
+
+
+@pytest.fixture(scope="module")
+def prompts():
+    """The corpus of the demo release."""
+    return fetched(build_prompts_corpus, "prompts")
+
+
+@pytest.fixture(scope="module")
+def encoders():
+    """Whisper tiny.en and all-MiniLM-L6-v2; the working directory is their folder, so that their ids are paths."""
+    folder = fetched(fetch_encoders, "encoders")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+
+
+def test_rebuilding_the_demo_gives_the_same_fingerprint(prompts, encoders_folder, tmp_path, monkeypatch, demo):
+    """Other encoders are used here: the fingerprint is over pairs and pools, not over vectors."""
+    monkeypatch.chdir(encoders_folder)
+    monkeypatch.setenv("IGBO_ALIGN_CACHE", str(tmp_path / "cache"))
+    command = ["build", "--source", str(prompts), "--spec", "demo", "--no-text", "--out", str(tmp_path / "release")]
+    assert run([*command, "--speech-encoder", "tiny/whisper", "--text-encoder", "tiny/sentences"]) == 0
+    rebuilt = ia.load_release(tmp_path / "release")
+    assert rebuilt.fingerprint == demo.fingerprint
+    assert rebuilt.manifest["unmet_expectations"] == []
+    assert rebuilt.manifest["profile"] == demo.manifest["profile"]
+
+
+def test_the_demo_vectors_are_those_of_the_real_encoders(prompts, encoders, demo, tmp_path):
+    chosen = list(range(0, 699, 70))
+    corpus = open_corpus(str(prompts), demo.spec.source, None, None)
+    wanted = {demo.ids[i]: demo.column("audio_sha256")[i] for i in chosen}
+    job = SpeechJob(resolve_encoder("openai/whisper-tiny.en"), "mean", demo.spec.audio)
+    stored = demo.embeddings("speech")
+    for name, data in matching_recordings(corpus, wanted):
+        vector = job.vector(data)
+        assert float(vector @ stored[demo.ids.index(name)]) == pytest.approx(1, abs=1e-6)
+    manifest = demo.manifest["encoders"]["speech"]
+    assert (manifest["id"], manifest["pooling"]) == ("openai/whisper-tiny.en", "mean")
+
+
+def test_encode_with_real_encoders_is_the_zero_shot_row(prompts, encoders, demo, tmp_path, monkeypatch):
+    """The text side alone, with real weights and real transcripts: the release's own vectors."""
+    from igbo_align.corpus.encode_release import release_texts
+    from igbo_align.encoders.encoding import encode_texts
+
+    texts = release_texts(demo, str(prompts))[::50]
+    identity = resolve_encoder("sentence-transformers/all-MiniLM-L6-v2")
+    vectors = encode_texts(identity, None, texts, tmp_path / "vectors.sqlite", lambda _: None)
+    stored = dict(zip(demo.ids, demo.embeddings("text"), strict=True))
+    for name, vector in vectors.items():
+        assert float(np.dot(vector, stored[name])) == pytest.approx(1, abs=1e-6)

@@ -10,11 +10,10 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
+import igbo_align as ia
 import numpy as np
 import pytest
 import small_corpus
-
-import igbo_align as ia
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 
+import igbo_align as ia
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import small_corpus
 from igbo_align.cli.app import run
-
-import igbo_align as ia
 
 BUILD = ["build", "--config", "ibo", "--per-bucket", "15"]
 
@@ -94,7 +93,16 @@ def test_unexpected_counts_are_said_loudly(in_encoders_folder, corpus_folder, tm
     spec["sample"]["per_bucket"] = 15
     (tmp_path / "spec.json").write_text(json.dumps(spec))
     out = tmp_path / "release"
-    command = ["build", *ENCODERS, "--source", str(corpus_folder), "--out", str(out), "--spec", str(tmp_path / "spec.json")]
+    command = [
+        "build",
+        *ENCODERS,
+        "--source",
+        str(corpus_folder),
+        "--out",
+        str(out),
+        "--spec",
+        str(tmp_path / "spec.json"),
+    ]
     assert run(command) == 0
     err = capsys.readouterr().err
     assert "UNEXPECTED: the specification counts 1911 records, this source has 71." in err
@@ -163,7 +171,9 @@ def test_wrong_columns_are_named(change, code, text, corpus_folder, tmp_path, ca
     assert "Traceback" not in err
 
 
-def test_damaged_shard_too_few_records_and_missing_folder_are_problems(corpus_folder, tmp_path, capsys, in_encoders_folder):
+def test_damaged_shard_too_few_records_and_missing_folder_are_problems(
+    corpus_folder, tmp_path, capsys, in_encoders_folder
+):
     broken = tmp_path / "broken"
     shutil.copytree(corpus_folder, broken)
     shard = next(broken.rglob("ibo-validation-*.parquet"))

@@ -6,12 +6,11 @@ import json
 import subprocess
 import sys
 
+import igbo_align as ia
 import numpy as np
 import pytest
 from igbo_align.cli import app as cli_app
 from igbo_align.cli.app import run
-
-import igbo_align as ia
 
 CARD = {
     "system": {"name": "mine", "org": "tests", "revision": "1", "licence": "MIT"},

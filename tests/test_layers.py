@@ -91,6 +91,11 @@ def test_the_light_test_can_fail():
 
 def test_nothing_is_ever_unpickled():
     for path in MODULES:
-        names = {alias.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import) for alias in node.names}
+        names = {
+            alias.name
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
         assert not names & {"pickle", "dill", "joblib", "shelve", "marshal"}
         assert "allow_pickle=True" not in path.read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import igbo_align as ia
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -20,8 +21,6 @@ from igbo_align.protocol.drawing import (
     text_groups,
 )
 from igbo_align.protocol.spec import spec_for, spec_names
-
-import igbo_align as ia
 
 #: The demo release is data: a change of any frozen part is a new version, not an edit.
 DEMO_FINGERPRINT = "feb3ff3c828abf6ba62150e64b4e6f5ddc004a067b242cfc7a489e86461e934c"

@@ -51,7 +51,7 @@ def test_readme_commands_run(user_folder, capsys):
 @pytest.mark.parametrize("number", range(len(blocks(README, "python"))))
 def test_readme_snippets_run(number, user_folder):
     code = blocks(README, "python")[number]
-    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102 - our own README
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
 
 
 def test_documented_card_is_valid_and_of_the_demo(demo):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import igbo_align as ia
 import numpy as np
 import pytest
 from igbo_align.cli.app import run
@@ -18,8 +19,6 @@ from igbo_align.encoders.identity import resolve_encoder
 from real_data.encoders import fetch_encoders
 from real_data.fetching import RealDataUnavailable
 from real_data.prompts_corpus import build_prompts_corpus
-
-import igbo_align as ia
 
 pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real data")]
 CACHE = Path(os.environ.get("IGBO_ALIGN_TEST_DATA") or Path.home() / ".cache" / "igbo-align-tests")

@@ -7,12 +7,11 @@ import os
 import subprocess
 import sys
 
+import igbo_align as ia
 import numpy as np
 import pytest
 from igbo_align.files import canonical_json
 from igbo_align.scoring.leaderboard import build_leaderboard, reported_rows
-
-import igbo_align as ia
 
 TRACKS = ("paper", "heldout", "full", "hard")
 DIRECTIONS = ("speech_to_text", "text_to_speech")

@@ -155,7 +155,7 @@ def test_damaged_releases_are_problems(damage, code, demo, tmp_path):
 
 
 def test_unknown_embeddings_name_those_that_are_there(demo):
-    with pytest.raises(ia.ProblemsFound, match="openai__whisper-tiny.en"):
+    with pytest.raises(ia.ProblemsFound, match=r"openai__whisper-tiny\.en"):
         demo.embeddings("speech", "openai__whisper-large")
 
 

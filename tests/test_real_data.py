@@ -20,7 +20,7 @@ from real_data.encoders import fetch_encoders
 from real_data.fetching import RealDataUnavailable
 from real_data.prompts_corpus import build_prompts_corpus
 
-pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real data")]
+pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real_data")]
 CACHE = Path(os.environ.get("IGBO_ALIGN_TEST_DATA") or Path.home() / ".cache" / "igbo-align-tests")
 
 

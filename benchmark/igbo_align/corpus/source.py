@@ -137,7 +137,8 @@ def _find_shards(folder: Path, config: str | None, splits: tuple[str, ...]) -> d
     configs = set()
     for path in sorted(folder.rglob("*.parquet")):
         match = _SHARD.fullmatch(path.name)
-        if match and match["split"] in shards and config in (None, match["config"]):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)  # half-written downloads
+        if match and not hidden and match["split"] in shards and config in (None, match["config"]):
             shards[match["split"]].append(path)
             configs.add(match["config"] or "")
     if len(configs) != 1:

@@ -18,7 +18,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .hub import load_release
-    from .metrics.ranking import Ranks, rank_all
+    from .metrics.full_ranking import rank_all
+    from .metrics.ranking import Ranks
     from .problems import EnvironmentProblem, Problem, ProblemsFound, UsageProblem
     from .protocol.release import Release
     from .protocol.spec import BenchmarkSpec, load_spec
@@ -52,7 +53,7 @@ _HOMES = {
     "load_spec": "protocol.spec",
     "load_submission": "submission.reading",
     "pack": "submission.writing",
-    "rank_all": "metrics.ranking",
+    "rank_all": "metrics.full_ranking",
     "score": "scoring.score",
     "validate": "submission.validation",
     "write_submission": "submission.writing",

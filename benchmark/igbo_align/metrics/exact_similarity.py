@@ -7,10 +7,10 @@ on any number of threads, with any BLAS. Ranks are therefore the same bytes ever
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from .exact_sum import row_sums
 
 #: A unit vector's components are multiplied by this before rounding to integers.
 COMPONENT_SCALE = 2.0**25
@@ -21,9 +21,9 @@ COSINE_SCALE = COMPONENT_SCALE**2
 def euclidean_norms(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """L2 norm of each row of an (n, d) array: the square root of the correctly rounded sum of squares, shape (n,).
 
-    `math.fsum` is independent of the order of the dimensions; a plain sum is not.
+    A correctly rounded sum is independent of the order of the dimensions; a plain sum is not.
     """
-    return np.sqrt([math.fsum(row) for row in (vectors * vectors).tolist()])
+    return np.sqrt(row_sums(vectors * vectors))
 
 
 def unit_integers(vectors: ArrayLike) -> NDArray[np.float64]:
@@ -44,7 +44,9 @@ def unit_integers(vectors: ArrayLike) -> NDArray[np.float64]:
     norms = euclidean_norms(rows)
     if not np.isfinite(norms).all() or not norms.all():
         raise ValueError("expected finite vectors of positive length, found NaN, infinity or an all-zero row")
-    return np.rint(rows / norms[:, None] * COMPONENT_SCALE)
+    scaled = rows / norms[:, None]
+    scaled *= COMPONENT_SCALE
+    return np.rint(scaled, out=scaled)
 
 
 def integer_similarity(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from .exact_similarity import integer_similarity, unit_integers
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +63,7 @@ def full_standings(similarity: NDArray[np.float64], groups: NDArray[np.int64]) -
     best = similarity.diagonal().copy()
     tied_correct = np.ones(n, dtype=np.int64)
     group_size = np.ones(n, dtype=np.int64)
-    for members in _repeated_groups(groups):
+    for members in repeated_groups(groups):
         own = similarity[np.ix_(members, members)]
         best[members] = own.max(axis=1)
         tied_correct[members] = (own == best[members, None]).sum(axis=1)
@@ -75,39 +73,8 @@ def full_standings(similarity: NDArray[np.float64], groups: NDArray[np.int64]) -
     return Standings(better, equal, n - group_size + 1)
 
 
-def rank_all(speech: ArrayLike, text: ArrayLike, block: int = 1024) -> Ranks:
-    """Expected rank of each row's partner among all rows, in both directions, exactly (PROTOCOL section 4).
-
-    Args:
-        speech: (n, d) speech vectors.
-        text: (n, d) text vectors; row i belongs to row i of `speech`.
-        block: rows of the similarity matrix held at a time; changes memory, never results.
-
-    Raises:
-        ValueError: the shapes differ, or a row is not finite or all zero.
-    """
-    left, right = unit_integers(speech), unit_integers(text)
-    if left.shape != right.shape:
-        raise ValueError(f"expected speech and text of one shape, found {left.shape} and {right.shape}")
-    correct = np.einsum("nd,nd->n", left, right)
-    by_speech, by_text = np.zeros((2, len(left)))
-    for rows in _blocks(len(left), block):
-        similarity = integer_similarity(left[rows], right)
-        by_speech[rows] = _half_ranks(similarity, correct[rows, None], axis=1)
-        by_text += _half_ranks(similarity, correct[None, :], axis=0)
-    # The correct candidate ties with itself: it counted half a rank that is not there.
-    return Ranks(by_speech + 0.5, by_text + 0.5)
-
-
-def _half_ranks(similarity: NDArray[np.float64], correct: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    return (similarity > correct).sum(axis=axis) + (similarity == correct).sum(axis=axis) / 2
-
-
-def _blocks(n: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))
-
-
-def _repeated_groups(groups: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+def repeated_groups(groups: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Positions of the members of each group with more than one."""
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.diff(groups[order])) + 1
     return (members for members in np.split(order, starts) if len(members) > 1)

@@ -9,7 +9,7 @@ demo: .venv/base.stamp  ## Score the bundled submissions on the demo release and
 	$(BIN)/igbo-align leaderboard submissions --release demo
 
 test: .venv/test.stamp check  ## Lint, check types and run the whole suite.
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: .venv/test.stamp  ## Lint and check types.
 	$(BIN)/ruff check .

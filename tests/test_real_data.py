@@ -5,9 +5,6 @@ Both are fetched once and cached. Without a network the tests are skipped with t
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import igbo_align as ia
 import numpy as np
 import pytest
@@ -16,37 +13,16 @@ from igbo_align.corpus.build import matching_recordings
 from igbo_align.corpus.source import open_corpus
 from igbo_align.encoders.encoding import SpeechJob
 from igbo_align.encoders.identity import resolve_encoder
-from real_data.encoders import fetch_encoders
-from real_data.fetching import RealDataUnavailable
-from real_data.prompts_corpus import build_prompts_corpus
 
-pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real_data")]
-CACHE = Path(os.environ.get("IGBO_ALIGN_TEST_DATA") or Path.home() / ".cache" / "igbo-align-tests")
-
-
-def fetched(fetch, name):
-    """What was fetched; a failed fetch skips the test, or fails it in CI."""
-    try:
-        return fetch(CACHE / name)
-    except RealDataUnavailable as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"real data cannot be had: {error}")
+pytestmark = pytest.mark.real_data
 
 
 @pytest.fixture(scope="module")
-def prompts():
-    """The corpus of the demo release."""
-    return fetched(build_prompts_corpus, "prompts")
-
-
-@pytest.fixture(scope="module")
-def encoders():
+def encoders(real_encoders):
     """Whisper tiny.en and all-MiniLM-L6-v2; the working directory is their folder, so that their ids are paths."""
-    folder = fetched(fetch_encoders, "encoders")
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield folder
+        patch.chdir(real_encoders)
+        yield real_encoders
 
 
 def test_rebuilding_the_demo_gives_the_same_fingerprint(prompts, encoders_folder, tmp_path, monkeypatch, demo):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from .problems import problem
+
+_UNFINISHED = ".tmp"
 
 
 def canonical_json(value: Any) -> bytes:
@@ -26,7 +29,7 @@ def readable_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def sha256_of_bytes(data: bytes) -> str:
+def sha256_of_bytes(data: bytes | memoryview) -> str:
     """SHA-256 in lower-case hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
@@ -45,7 +48,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         EnvironmentProblem: the disk refused (`environment.disk`).
     """
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    temporary = _temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
@@ -55,12 +58,18 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         raise _disk_problem(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write bytes, crash-safe."""
+    write_atomically(path, lambda temporary: _write_new(temporary, data))
 
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text with line ends unchanged, crash-safe."""
-    write_atomically(path, lambda temporary: temporary.write_bytes(text.encode()))
+    write_bytes(path, text.encode())
 
 
 @contextmanager
@@ -68,34 +77,47 @@ def new_folder(path: Path) -> Iterator[Path]:
     """A temporary folder that becomes `path` when the block ends without an error; `path` must not exist.
 
     Raises:
-        ProblemsFound: `path` exists already (`folder.exists`).
+        ProblemsFound: `path` exists already, or another process made it meanwhile (`folder.exists`).
         EnvironmentProblem: the disk refused (`environment.disk`).
     """
     refuse_existing(path)
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    temporary = _temporary_beside(path)
     try:
-        temporary.mkdir(parents=True)
+        with _disk_problems(path):
+            temporary.mkdir(parents=True)
         yield temporary
-        for item in [*temporary.rglob("*"), temporary]:
-            _flush(item)
-        temporary.rename(path)
-        _flush(path.parent)
-    except OSError as error:
-        raise _disk_problem(path, error) from error
+        with _disk_problems(path):
+            for item in [*temporary.rglob("*"), temporary]:
+                _flush(item)
+            temporary.rename(path)
+            _flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def refuse_existing(path: Path) -> None:
     """Raise `folder.exists` if there is anything at `path`."""
-    if path.exists() or path.is_symlink():
-        raise problem(
-            "folder.exists",
-            path.name,
-            found="a folder or file that exists already",
-            expected="a path where nothing is",
-            mend="Choose another --out, or remove the old one first.",
-        )
+    if os.path.lexists(path):
+        raise _exists(path)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a name is one of those that unfinished files and folders have; a killed process leaves them behind."""
+    return name.startswith(".") and name.endswith(_UNFINISHED)
+
+
+def _temporary_beside(path: Path) -> Path:
+    return path.parent / f".{uuid.uuid4().hex}{_UNFINISHED}"
+
+
+def _write_new(path: Path, data: bytes | memoryview) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
 
 
 def _flush(path: Path) -> None:
@@ -106,11 +128,31 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def _disk_problems(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise _exists(path) from error
+        raise _disk_problem(path, error) from error
+
+
+def _exists(path: Path) -> Exception:
+    return problem(
+        "folder.exists",
+        path.name,
+        found="a folder or file that exists already",
+        expected="a path where nothing is",
+        mend="Choose another --out, or remove the old one first.",
+    )
+
+
 def _disk_problem(path: Path, error: OSError) -> Exception:
     return problem(
         "environment.disk",
         path.name,
-        found=error.strerror or "an input/output error",
+        found=os.strerror(error.errno) if error.errno else "an input/output error",
         expected="a writable disk with enough space",
         mend="Free space or choose another folder, then run the same command again.",
     )

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 CODES: dict[str, str] = {
     "array.dim": "The number of dimensions of the vectors is outside 1 to 8192.",
     "array.dim_mismatch": "Speech and text vectors have different numbers of dimensions.",
-    "array.dtype": "The numbers are not 16- or 32-bit floats.",
+    "array.dtype": "The numbers are not 16- or 32-bit floats; 64-bit floats are cast in `.npz` and `.safetensors`.",
     "array.missing": "A required array or column is absent, or an unknown one is present.",
     "array.non_finite": "A vector holds NaN or infinity.",
     "array.norm": "A vector has length zero, or one too small or too large to normalise safely.",
     "array.null": "A column holds missing values.",
+    "array.range": "A similarity is too large to be compared safely.",
     "array.rows": "The number of rows does not fit the number of ids.",
     "array.shape": "The array does not have the expected number of axes.",
     "baseline.needs_source": "A baseline needs recordings that the release does not carry.",
@@ -28,10 +29,11 @@ CODES: dict[str, str] = {
     "encoder.unreadable": "An encoder cannot be loaded.",
     "encoder.unsupported": "The model is of a kind that is not supported.",
     "environment.cache": "The cache of vectors cannot be used.",
-    "environment.disk": "The disk refused a write.",
+    "environment.disk": "The disk refused to read or write.",
     "environment.extra": "An optional dependency is not installed.",
     "environment.hub": "The Hub cannot be reached or refused the request.",
     "environment.memory": "There is not enough memory.",
+    "environment.sandbox": "The child process that decodes files cannot be started.",
     "file.corrupt": "The file is truncated or damaged.",
     "file.empty": "The file is empty.",
     "file.format": "The file's content is not the format that its name says.",
@@ -41,6 +43,7 @@ CODES: dict[str, str] = {
     "file.too_large": "The file, or what it unpacks to, is larger than allowed.",
     "folder.ambiguous": "The folder holds more than one embeddings file.",
     "folder.exists": "The output folder exists already and is never overwritten.",
+    "folder.extra": "The folder holds far more than a submission has.",
     "folder.missing": "The folder does not exist.",
     "folder.no_embeddings": "The folder holds no embeddings file.",
     "ids.dtype": "The ids are not strings of at most 64 characters.",
@@ -50,6 +53,9 @@ CODES: dict[str, str] = {
     "release.corrupt": "A file of the release cannot be read or is inconsistent.",
     "release.fingerprint": "The release's content does not have the fingerprint that it states.",
     "release.missing": "There is no release at this place.",
+    "sandbox.crash": "The decoder crashed on a file.",
+    "sandbox.memory": "A file asks for more memory than any valid one needs.",
+    "sandbox.timeout": "A file takes longer to decode than any valid one.",
     "scores.mismatch": "Two score files are of different benchmarks, or recomputed scores differ.",
     "source.column": "A required column of the source is absent or has a wrong type.",
     "source.missing": "There is no corpus at this place.",
@@ -75,6 +81,8 @@ class Problem:
     def __post_init__(self) -> None:
         if self.code not in CODES:
             raise ValueError(f"problem code {self.code!r} is not registered")
+        for name in ("where", "found", "expected", "mend"):  # some of it may come from a stranger's file
+            object.__setattr__(self, name, escaped(getattr(self, name)))
 
     @property
     def message(self) -> str:
@@ -129,6 +137,13 @@ def shortened(items: Sequence[object], limit: int = 5) -> str:
     """The first few items, and how many more there are: `a, b, c (and 12 more)`. Nothing unprintable survives."""
     shown = ", ".join(printable(item) for item in items[:limit])
     return f"{shown} (and {len(items) - limit} more)" if len(items) > limit else shown
+
+
+def escaped(text: str, limit: int = 2000) -> str:
+    """Text without a character that could steer a terminal or hide: control, direction and invisible ones escaped."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def printable(value: object, limit: int = 80) -> str:

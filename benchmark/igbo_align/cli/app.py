@@ -6,13 +6,14 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .. import __version__
-from ..problems import ProblemsFound
+from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from .baselines import baseline
 from .console import print_json, print_problems, progress_bar, say, stdout
 
@@ -39,6 +40,14 @@ WorkersOption = Annotated[
 
 _INTERRUPTED = 130
 
+_NO_MEMORY = Problem(
+    "environment.memory",
+    "this process",
+    "no memory left",
+    "memory for the release and the submission",
+    "Close other programs, or use a machine with more memory.",
+)
+
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command with arguments (those of the process by default) and return its exit code."""
@@ -48,6 +57,9 @@ def run(arguments: list[str] | None = None) -> int:
     except ProblemsFound as error:
         print_problems(error.problems, as_json)
         return error.exit_code
+    except MemoryError:
+        print_problems([_NO_MEMORY], as_json)
+        return EnvironmentProblem.exit_code
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, never dumped on the user
         show, exit_code = getattr(error, "show", None), getattr(error, "exit_code", None)
         if show is None or exit_code is None:  # not the usage errors of typer's parser
@@ -186,11 +198,7 @@ def pack(
 @app.command()
 def validate(submission: Path, release: ReleaseOption = "demo", as_json: JsonOption = False) -> None:
     """List every problem of a submission."""
-    from ..hub import load_release
-    from ..submission.validation import require_valid
-
-    loaded = load_release(release)
-    require_valid(_load(submission, loaded), loaded)
+    _taken_in([submission], release)
     if as_json:
         print_problems([], as_json=True)
     else:
@@ -215,13 +223,11 @@ def score(submission: Path, release: ReleaseOption = "demo", as_json: JsonOption
 @app.command()
 def compare(first: Path, second: Path, release: ReleaseOption = "demo", as_json: JsonOption = False) -> None:
     """Compare two submissions: is the difference real?"""
-    from ..hub import load_release
     from ..scoring.comparison import compare as compare_scores
     from ..scoring.scores import rounded
     from .tables import comparison_table
 
-    loaded = load_release(release)
-    pair = [_score_loaded(folder, loaded) for folder in (first, second)]
+    pair, loaded = _scored([first, second], release)
     comparisons = compare_scores(*pair)
     names = [f"{scores.card['system']['org']}/{scores.card['system']['name']}" for scores in pair]
     if as_json:
@@ -260,23 +266,28 @@ def leaderboard(
     stdout.print(reported_table())
 
 
-def _load(submission: Path, release: Any) -> Any:
-    from ..submission.limits import Limits
-    from ..submission.reading import load_submission
+def _taken_in(folders: Sequence[Path], release: str) -> tuple[list[Any], Any]:
+    """Submissions that can be scored, and the release; the decoder starts while the release is loaded."""
+    from ..submission.sandbox import Decoder
 
-    return load_submission(submission, Limits(len(release.ids)))
+    with Decoder() as decoder:
+        decoder.prepare(folders[0])
+        from ..hub import load_release
+        from ..submission.intake import take_in
+
+        loaded = load_release(release)
+        return [take_in(folder, loaded, decoder) for folder in folders], loaded
 
 
 def _score(submission: Path, release: str) -> Any:
-    from ..hub import load_release
-
-    return _score_loaded(submission, load_release(release))
+    return _scored([submission], release)[0][0]
 
 
-def _score_loaded(submission: Path, release: Any) -> Any:
+def _scored(folders: Sequence[Path], release: str) -> tuple[list[Any], Any]:
+    submissions, loaded = _taken_in(folders, release)
     from ..scoring.score import score as score_submission
 
-    return score_submission(_load(submission, release), release)
+    return [score_submission(submission, loaded) for submission in submissions], loaded
 
 
 def _say_notice(release: Any) -> None:

@@ -10,13 +10,15 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from ..files import is_temporary
 from ..problems import problem
 from ..protocol.release import Release
 from ..protocol.spec import TRACKS
 from ..statistics.bootstrap import bootstrap_means, percentile_interval, resample_counts
 from ..statistics.comparison import holm
-from ..submission.limits import Limits
-from ..submission.reading import CARD_FILE, load_submission
+from ..submission.intake import take_in
+from ..submission.reading import CARD_FILE
+from ..submission.sandbox import Decoder
 from .comparison import ranked, require_same_benchmark, track_difference
 from .score import score
 from .scores import Estimate, Scores, rounded
@@ -78,15 +80,20 @@ def build_leaderboard(submissions: Path, release: Release) -> Leaderboard:
             expected=f"folders <org>__<system>/<revision>/ that hold {CARD_FILE}",
             mend="Check the path, or make some with `igbo-align baseline`.",
         )
-    limits = Limits(len(release.ids))
-    scores = [score(load_submission(folder, limits), release) for folder in folders]
+    scores = []
+    with Decoder() as decoder:
+        for folder, after in zip(folders, [*folders[1:], None], strict=True):
+            submission = take_in(folder, release, decoder)
+            if after is not None:  # decoder and scorer work side by side
+                decoder.prepare(after)
+            scores.append(score(submission, release))
     require_same_benchmark(scores)
     return Leaderboard(release, [folder.relative_to(submissions).as_posix() for folder in folders], scores)
 
 
 def submission_folders(submissions: Path) -> list[Path]:
-    """Folders of the submissions below a folder, sorted."""
-    return sorted(path.parent for path in submissions.glob(f"*/*/{CARD_FILE}"))
+    """Folders of the submissions below a folder, sorted; what a killed process left unfinished is none."""
+    return sorted(path.parent for path in submissions.glob(f"*/*/{CARD_FILE}") if not is_temporary(path.parent.name))
 
 
 def mean_mrr_estimate(scores: Scores, track: str) -> Estimate:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import unicodedata
-from typing import Annotated, Any, Literal
+from collections import Counter
+from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -14,34 +16,73 @@ from ..problems import Problem, ProblemsFound, printable
 
 MAX_CARD_BYTES = 64 * 1024
 
+#: Problems that are listed; a card of nothing but wrong fields would list thousands.
+_MAX_PROBLEMS = 20
 _BANNED_CATEGORIES = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
+#: Letters and marks that show nothing: fillers of Hangul, blank braille, joiner of graphemes, selectors of variants.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+#: An Igbo vowel carries a dot below and a tone mark; nothing written carries more than four marks.
+_MAX_MARKS = 4
+_HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
+#: Names that Windows keeps for devices, with or without a suffix: no folder can have them there.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
 def _plain_text(value: str) -> str:
+    marks = 0
     for character in value:
-        if unicodedata.category(character) in _BANNED_CATEGORIES:
-            raise ValueError(f"text holds the invisible character U+{ord(character):04X}")
+        category = unicodedata.category(character)
+        marks = marks + 1 if category in {"Mn", "Me"} else 0
+        hidden = category in _BANNED_CATEGORIES or _INVISIBLE.match(character)
+        if hidden or (category == "Zs" and character != " "):
+            raise ValueError(f"text without invisible characters such as U+{ord(character):04X}")
+        if marks > _MAX_MARKS:
+            raise ValueError(f"at most {_MAX_MARKS} marks on one letter")
+    return value
+
+
+def _trimmed(value: str) -> str:
+    if value != value.strip():
+        raise ValueError("text without spaces at its ends")
     return value
 
 
 def _https_url(value: str) -> str:
     try:
         parts = urlsplit(value)
-        good = parts.scheme == "https" and "." in (parts.hostname or "") and "@" not in parts.netloc
+        plain = parts.scheme == "https" and "@" not in parts.netloc and parts.port is None
+        host = parts.hostname or ""
     except ValueError:
-        good = False
-    if not good:
-        raise ValueError("expected an address that starts with https:// and holds no user name")
+        plain, host = False, ""
+    if not plain or not _HOST.fullmatch(host) or any(label.startswith("xn--") for label in host.split(".")):
+        raise ValueError("an address that starts with https:// and a host name, without user name or port")
     return value
 
 
 def _day(value: str) -> str:
-    dt.date.fromisoformat(value)
+    try:
+        dt.date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError("a day of the calendar") from error
     return value
 
 
-Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$")]
-Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain_text)]
+def _folder_name(value: str) -> str:
+    if _DEVICES.fullmatch(value):
+        raise ValueError("a name that a folder can have everywhere")
+    return value
+
+
+def _org_name(value: str) -> str:
+    if "__" in value:
+        raise ValueError("a name without `__`, which separates it from the system's in the folder's name")
+    return value
+
+
+Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$"), AfterValidator(_folder_name)]
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain_text), AfterValidator(_trimmed)]
 Paragraph = Annotated[str, Field(max_length=2000), AfterValidator(_plain_text)]
 Url = Annotated[str, Field(max_length=300, pattern=r"^[!#$%&*+,./0-9:;=?@A-Z_a-z~-]+$"), AfterValidator(_https_url)]
 Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)]
@@ -58,7 +99,7 @@ class System(CardPart):
     """The system: a pair of encoders and whatever maps one space into the other."""
 
     name: Slug
-    org: Slug
+    org: Annotated[Slug, AfterValidator(_org_name)]
     revision: Slug
     url: Url | None = None
     licence: Line
@@ -75,11 +116,20 @@ class EncoderCard(CardPart):
 
 
 class Alignment(CardPart):
-    """How the two spaces were brought together, and which pairs were seen in doing so."""
+    """How the two spaces were brought together, and which pairs were seen in doing so.
+
+    Attributes:
+        method: in a few words; `none` says that the vectors are what the encoders return.
+        trained_on_pairs: of the benchmark.
+        other_training_data: whatever else was learnt from.
+        transductive: the method, if vectors or similarities depend on the other queries or candidates that are scored
+            (CSLS, Sinkhorn, centring or whitening over them): a class of its own.
+    """
 
     method: Line
     trained_on_pairs: Literal["none", "train", "all"]
     other_training_data: Paragraph = ""
+    transductive: Line | None = None
 
 
 class BenchmarkCard(CardPart):
@@ -118,27 +168,28 @@ def parse_card(data: bytes, where: str = "submission.json") -> Card:
     Raises:
         ProblemsFound: every problem at once: `card.json`, `card.duplicate_key`, or one `card.schema` a field.
     """
-    parse_json_object(data, where)
+    fields = parse_json_object(data, where)
     try:
-        return Card.model_validate_json(data)
+        return Card.model_validate(fields)
     except ValidationError as error:
-        raise ProblemsFound([_field_problem(item, where) for item in error.errors(include_url=False)]) from error
+        problems = [_field_problem(item, where) for item in error.errors(include_url=False)]
+        raise ProblemsFound(problems[:_MAX_PROBLEMS]) from error
 
 
-def parse_json_object(data: bytes, where: str) -> dict[str, Any]:
+def parse_json_object(data: bytes, where: str, max_bytes: int = MAX_CARD_BYTES) -> dict[str, Any]:
     """Parse untrusted JSON that must be one object without duplicate keys and of at most 64 kB."""
-    if len(data) > MAX_CARD_BYTES:
+    if len(data) > max_bytes:
         found = f"{len(data)} bytes"
-        raise ProblemsFound([Problem("file.too_large", where, found, f"at most {MAX_CARD_BYTES}", "Shorten the text.")])
+        raise ProblemsFound([Problem("file.too_large", where, found, f"at most {max_bytes}", "Shorten the text.")])
     duplicates: list[str] = []
 
     def unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in items]
-        duplicates.extend(key for key in dict.fromkeys(keys) if keys.count(key) > 1)
+        if len(items) != len({key for key, _ in items}):
+            duplicates.extend(key for key, times in Counter(key for key, _ in items).items() if times > 1)
         return dict(items)
 
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=unique)
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=_no_number)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -148,15 +199,19 @@ def parse_json_object(data: bytes, where: str) -> dict[str, Any]:
         raise ProblemsFound(
             [
                 Problem("card.duplicate_key", where, f"the key {printable(key)} twice", "each key once", "Remove one.")
-                for key in duplicates
+                for key in duplicates[:_MAX_PROBLEMS]
             ]
         )
     return value
 
 
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
 def _field_problem(error: Any, where: str) -> Problem:
     pointer = "/" + "/".join(str(part) for part in error["loc"])
-    message = str(error["msg"])
+    message = str(error["msg"]).removeprefix("Value error, ")
     found, expected = {
         "missing": ("no such field", "the field"),
         "extra_forbidden": ("a field that the schema does not know", "only the fields of the schema"),

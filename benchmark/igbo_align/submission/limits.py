@@ -8,6 +8,12 @@ MAX_DIMENSIONS = 8192
 MAX_ID_LENGTH = 64
 #: Norms outside this range would lose precision when the rows are normalised.
 NORM_RANGE = (1e-6, 1e6)
+#: Similarities beyond this would lose precision as float32.
+MAX_SIMILARITY = 1e6
+#: Whatever the release: more than this is never read into memory.
+MAX_FILE_BYTES = 2**28
+#: Entries of a submission folder; only those with known names are ever opened.
+MAX_FOLDER_ENTRIES = 100
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,10 @@ class Limits:
 
     @property
     def file_bytes(self) -> int:
-        """Largest file, and largest unpacked content, that is read."""
-        vectors = 2 * self.rows * MAX_DIMENSIONS * 4
-        similarity = self.rows * self.rows * 4
-        return max(vectors, similarity) + self.header_bytes
+        """Largest file, and largest unpacked content, that is read: float64 vectors of the most dimensions."""
+        vectors = 2 * self.rows * MAX_DIMENSIONS * 8
+        similarity = self.rows * self.rows * 8
+        return min(max(vectors, similarity) + self.header_bytes, MAX_FILE_BYTES)
 
     @property
     def header_bytes(self) -> int:
@@ -34,5 +40,5 @@ class Limits:
 
     @property
     def numbers(self) -> int:
-        """Most numbers in one array."""
-        return self.rows * max(self.rows, MAX_DIMENSIONS) + self.rows * MAX_DIMENSIONS
+        """Most numbers in one array: twice what fits, so that a wrong shape is named and not just refused."""
+        return min(2 * self.rows * max(self.rows, MAX_DIMENSIONS), MAX_FILE_BYTES // 2)

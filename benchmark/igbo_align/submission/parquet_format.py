@@ -1,29 +1,83 @@
-"""Reading parquet bytes from strangers, and writing our own with checksums on every page."""
+"""Reading parquet bytes from strangers, and writing our own with checksums on every page.
+
+The whole footer is C++ to read, so that happens in the child process only; before that, its length is checked here.
+"""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from ..files import write_atomically
+from ..files import write_bytes
 from ..problems import Problem, ProblemsFound, problem, shortened
-from .limits import MAX_DIMENSIONS, MAX_ID_LENGTH, Limits
+from .limits import MAX_DIMENSIONS, Limits
+from .raw_arrays import RawArray, bad_ids, ids_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _COLUMNS = ["id", "speech", "text"]
 _VECTORS = ["speech", "text"]
-_UNREADABLE = (OSError, pa.ArrowException, ValueError, MemoryError, NotImplementedError)
+_MAX_ROW_GROUPS = 1000
+_UNREADABLE = (OSError, pa.ArrowException, ValueError, NotImplementedError)
 
 
-def read_parquet(data: bytes, limits: Limits, where: str) -> dict[str, NDArray]:
+def check_parquet(data: bytes, limits: Limits, where: str) -> None:
+    """Check the frame of a file: its last eight bytes are the footer's length and the magic number.
+
+    Raises:
+        ProblemsFound: `file.corrupt` or `file.header`.
+    """
+    if len(data) < 12 or data[-4:] != b"PAR1":
+        raise _corrupt(where)
+    length = int.from_bytes(data[-8:-4], "little")
+    if not 0 < length <= min(len(data) - 12, limits.header_bytes):
+        raise problem(
+            "file.header",
+            where,
+            found=f"a footer of {length} bytes in a file of {len(data)}",
+            expected="a footer inside the file, of a few kilobytes",
+            mend="Write the file with `igbo-align pack`.",
+        )
+
+
+def decode_parquet(data: bytes, limits: Limits, where: str) -> dict[str, RawArray]:
     """Arrays `speech` and `text` (n, d) and `ids` (n,) of a parquet file with columns `id`, `speech`, `text`.
 
     Raises:
         ProblemsFound: `file.corrupt`, `file.members`, `file.too_large`, or one problem a column.
+        MemoryError: the pages unpack to more than the process may have.
     """
+    file = _open(data, limits, where)
+    _check_schema(file.schema_arrow, where)
+    _check_size(file.metadata, limits, where)
+    try:
+        table = file.read(use_threads=False)
+        table.validate(full=True)
+    except _UNREADABLE as error:
+        raise _corrupt(where) from error
+    _check_nulls(table, where)
+    arrays = {name: _matrix(table.column(name), f"{where}/{name}") for name in _VECTORS}
+    return {"ids": _ids(table.column("id"), f"{where}/id"), **arrays}
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a table crash-safe, with page checksums; equal tables give equal bytes."""
+    stream = pa.BufferOutputStream()
+    pq.write_table(table, stream, compression="zstd", write_page_checksum=True)
+    write_bytes(path, memoryview(stream.getvalue()))
+
+
+def vectors_array(matrix: NDArray) -> pa.FixedSizeListArray:
+    """An (n, d) matrix as an Arrow array of fixed-size lists."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), matrix.shape[1])
+
+
+def _open(data: bytes, limits: Limits, where: str) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(
             pa.BufferReader(data),
@@ -35,31 +89,10 @@ def read_parquet(data: bytes, limits: Limits, where: str) -> dict[str, NDArray]:
             read_dictionary=["id"],
             pre_buffer=False,
         )
+        file.schema_arrow  # noqa: B018 - lazily built, and may raise too
     except _UNREADABLE as error:
         raise _corrupt(where) from error
-    _check_schema(file.schema_arrow, where)
-    _check_size(file.metadata, limits, where)
-    try:
-        table = file.read(use_threads=False)
-        table.validate(full=True)
-    except _UNREADABLE as error:
-        raise _corrupt(where) from error
-    _check_nulls(table, where)
-    arrays = {name: _matrix(table.column(name), f"{where}/{name}") for name in _VECTORS}
-    return {"ids": np.array(table.column("id").to_pylist(), dtype=np.str_), **arrays}
-
-
-def write_parquet(path: Path, table: pa.Table) -> None:
-    """Write a table crash-safe, with page checksums; equal tables give equal bytes."""
-    write_atomically(
-        path,
-        lambda temporary: pq.write_table(table, temporary, compression="zstd", write_page_checksum=True),
-    )
-
-
-def vectors_array(matrix: NDArray) -> pa.FixedSizeListArray:
-    """An (n, d) matrix as an Arrow array of fixed-size lists."""
-    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), matrix.shape[1])
+    return file
 
 
 def _check_schema(schema: pa.Schema, where: str) -> None:
@@ -67,7 +100,7 @@ def _check_schema(schema: pa.Schema, where: str) -> None:
         raise problem(
             "file.members",
             where,
-            found=f"the columns {shortened(schema.names)}",
+            found=f"{len(schema.names)} columns: {shortened(schema.names)}",
             expected=f"exactly {', '.join(_COLUMNS)}",
             mend="Write the file with `igbo-align pack`.",
         )
@@ -76,7 +109,7 @@ def _check_schema(schema: pa.Schema, where: str) -> None:
     if pa.types.is_dictionary(identifier):
         identifier = identifier.value_type
     if not (pa.types.is_string(identifier) or pa.types.is_large_string(identifier)):
-        problems.append(Problem("ids.dtype", f"{where}/id", str(identifier)[:80], "strings", "Use the release's ids."))
+        problems += bad_ids(f"{where}/id", f"values of type {str(identifier)[:80]}").problems
     for name in _VECTORS:
         kind = schema.field(name).type
         listed = pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)
@@ -89,16 +122,16 @@ def _check_schema(schema: pa.Schema, where: str) -> None:
 
 
 def _check_size(metadata: pq.FileMetaData, limits: Limits, where: str) -> None:
-    rows = metadata.num_rows
-    columns = [metadata.row_group(g).column(c) for g in range(min(metadata.num_row_groups, 1000)) for c in range(3)]
-    values = max((column.num_values for column in columns), default=0)
-    unpacked = sum(column.total_uncompressed_size for column in columns)
-    too_many = rows > 2 * limits.rows + 1000 or values > limits.numbers or metadata.num_row_groups > 1000
+    rows, groups = metadata.num_rows, metadata.num_row_groups
+    columns = [metadata.row_group(g).column(c) for g in range(min(groups, _MAX_ROW_GROUPS)) for c in range(3)]
+    values = sum(max(column.num_values, 0) for column in columns)
+    unpacked = sum(max(column.total_uncompressed_size, 0) for column in columns)
+    too_many = rows > 2 * limits.rows + 1000 or values > 2 * limits.numbers + rows or groups > _MAX_ROW_GROUPS
     if too_many or unpacked > limits.file_bytes:
         raise problem(
             "file.too_large",
             where,
-            found=f"{rows} rows in {metadata.num_row_groups} row groups, {unpacked} unpacked bytes",
+            found=f"{rows} rows in {groups} row groups, {values} values, {unpacked} unpacked bytes",
             expected=f"{limits.rows} rows and at most {MAX_DIMENSIONS} dimensions",
             mend="Send only the vectors of the release's pairs.",
         )
@@ -108,20 +141,23 @@ def _check_nulls(table: pa.Table, where: str) -> None:
     problems = [
         Problem("array.null", f"{where}/{name}", "missing values", "a value in every row", "Fill or encode them.")
         for name in _COLUMNS
-        if table.column(name).null_count or (name != "id" and table.column(name).combine_chunks().flatten().null_count)
+        if table.column(name).null_count or (name != "id" and _numbers(table.column(name).combine_chunks()).null_count)
     ]
     if problems:
         raise ProblemsFound(problems)
-    if any(len(text) > MAX_ID_LENGTH for text in table.column("id").unique().to_pylist()):
-        expected = f"at most {MAX_ID_LENGTH} characters"
-        raise problem("ids.dtype", f"{where}/id", found="longer ids", expected=expected, mend="Use the release's ids.")
 
 
-def _matrix(column: pa.ChunkedArray, where: str) -> NDArray:
+def _ids(column: pa.ChunkedArray, where: str) -> RawArray:
+    """Ids, long ones refused before they are multiplied: a dictionary of one megabyte may stand in every row."""
+    for chunk in column.chunks:
+        if pa.types.is_dictionary(chunk.type):
+            ids_array(chunk.dictionary.to_pylist(), where)
+    return ids_array(column.to_pylist(), where)
+
+
+def _matrix(column: pa.ChunkedArray, where: str) -> RawArray:
     lists = column.combine_chunks()
-    numbers = lists.flatten().to_numpy()
-    rows = len(lists)
-    lengths = set(lists.value_lengths().unique().to_pylist()) if rows else {0}
+    lengths = _lengths(lists)
     if len(lengths) != 1:
         raise problem(
             "array.shape",
@@ -130,7 +166,31 @@ def _matrix(column: pa.ChunkedArray, where: str) -> NDArray:
             expected="vectors of one length",
             mend="Send the pooled vector of each pair.",
         )
-    return numbers.reshape(rows, lengths.pop())
+    numbers = _numbers(lists)
+    size = numbers.type.bit_width // 8
+    buffer = numbers.buffers()[1]
+    begin, end = numbers.offset * size, (numbers.offset + len(numbers)) * size
+    content = memoryview(buffer)[begin:end] if buffer else b""
+    return RawArray(f"<f{size}", (len(lists), lengths.pop()), fortran=False, content=content)
+
+
+def _lengths(lists: pa.Array) -> set[int]:
+    """All lengths that occur; `value_lengths` would load pyarrow's compute functions."""
+    if not len(lists):
+        return {0}
+    if pa.types.is_fixed_size_list(lists.type):
+        return {lists.type.list_size}
+    offsets = lists.offsets.to_pylist()
+    return {end - begin for begin, end in itertools.pairwise(offsets)}
+
+
+def _numbers(lists: pa.Array) -> pa.Array:
+    """What the lists hold, one after the other; nulls among the lists have been refused."""
+    if pa.types.is_fixed_size_list(lists.type):
+        size = lists.type.list_size
+        return lists.values.slice(lists.offset * size, len(lists) * size)
+    first, last = (lists.offsets[i].as_py() for i in (0, -1))
+    return lists.values.slice(first, last - first)
 
 
 def _corrupt(where: str) -> ProblemsFound:

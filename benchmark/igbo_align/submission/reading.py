@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..problems import Problem, ProblemsFound, problem
 from .card import MAX_CARD_BYTES, Card, parse_card
-from .limits import Limits
-from .npy_format import read_npz
-from .parquet_format import read_parquet
-from .safetensors_format import read_safetensors
+from .formats import FORMATS, FileFormat, numbers_file
+from .limits import MAX_FOLDER_ENTRIES, Limits
+from .raw_arrays import ID_ARRAYS, RawArray, bad_ids
+from .sandbox import Decoder
 
 CARD_FILE = "submission.json"
 #: Pairs that are read when the release is not known; enough for any release of this benchmark.
 DEFAULT_LIMITS = Limits(rows=10_000)
+#: Errors of `open` that are the submission's fault; all others are the machine's.
+_NOT_OURS = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,48 +46,74 @@ class SimilarityMatrix:
     similarity: NDArray
 
 
+Content = Embeddings | SimilarityMatrix
+
+
 @dataclass(frozen=True, eq=False)
 class Submission:
     """A submission that could be read; `validate` tells whether it fits a release."""
 
     card: Card
-    content: Embeddings | SimilarityMatrix
+    content: Content
     folder: Path | None = None
 
 
-def load_submission(folder: str | Path, limits: Limits = DEFAULT_LIMITS) -> Submission:
-    """Read a submission folder.
+@dataclass(frozen=True)
+class SubmissionFiles:
+    """What was read of a folder: the card's bytes, and the one file of numbers. Nothing is read a second time."""
+
+    card: bytes
+    format: FileFormat
+    data: bytes
+
+
+def load_submission(folder: str | Path, limits: Limits = DEFAULT_LIMITS, decoder: Decoder | None = None) -> Submission:
+    """Read a submission folder; `validate` then tells whether it fits a release.
 
     Args:
         folder: holds `submission.json` and one of `embeddings.parquet`, `embeddings.npz`, `embeddings.safetensors`,
             `similarity.npz`.
         limits: how much is read; `Limits(rows=...)` for releases of more than 10,000 pairs.
+        decoder: the one to use, by default one of its own.
 
     Raises:
-        ProblemsFound: all problems of the card and of the file.
+        ProblemsFound: all problems of the first stage that found any.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise problem(
-            "folder.missing",
-            folder.name,
-            found="no such folder",
-            expected="a submission folder",
-            mend="Check the path; `igbo-align pack` makes a submission folder.",
-        )
+    files = read_files(Path(folder), limits)
+    content = read_content(files, limits, decoder)
+    return Submission(parse_card(files.card), content, Path(folder))
+
+
+def read_files(folder: Path, limits: Limits) -> SubmissionFiles:
+    """The first stage: regular files of an allowed size, and exactly one file of numbers.
+
+    Raises:
+        ProblemsFound: all problems of both files.
+    """
+    _check_folder(folder)
     problems: list[Problem] = []
-    card = content = None
-    try:
-        card = parse_card(_read_card(folder))
-    except ProblemsFound as error:
-        problems.extend(error.problems)
-    try:
-        content = _read_content(folder, limits)
-    except ProblemsFound as error:
-        problems.extend(error.problems)
-    if card is None or content is None:
+    card = _collected(problems, lambda: _read_card(folder))
+    found = _collected(problems, lambda: _read_numbers(folder, limits))
+    if card is None or found is None:
         raise ProblemsFound(problems)
-    return Submission(card, content, folder)
+    return SubmissionFiles(card, *found)
+
+
+def read_content(files: SubmissionFiles, limits: Limits, decoder: Decoder | None = None) -> Content:
+    """The second and third stage: headers here, everything else in a child process; then plain arrays.
+
+    Raises:
+        ProblemsFound: all problems of the first stage that found any.
+    """
+    kind = files.format
+    kind.check(files.data, limits, kind.file)
+    if decoder is None:
+        with Decoder() as own:
+            raw = own.decode(kind.file, files.data, limits)
+    else:
+        raw = decoder.decode(kind.file, files.data, limits)
+    arrays = {name: as_numpy(array, name, kind.file) for name, array in raw.items()}
+    return SimilarityMatrix(**arrays) if "similarity" in arrays else Embeddings(**arrays)
 
 
 def read_regular_file(path: Path, max_bytes: int) -> bytes:
@@ -89,21 +121,17 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
 
     Raises:
         ProblemsFound: `file.not_regular`, `file.empty` or `file.too_large`.
+        EnvironmentProblem: the disk refused (`environment.disk`).
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        data, size = _read_at_most(path, max_bytes)
     except OSError as error:
-        raise _not_regular(path) from error
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _not_regular(path)
-        data = stream.read(max_bytes + 1) if status.st_size <= max_bytes else b""
-    if status.st_size > max_bytes or len(data) > max_bytes:
+        raise _not_regular(path) if error.errno in _NOT_OURS else _unreadable(path) from error
+    if size > max_bytes or len(data) > max_bytes:
         raise problem(
             "file.too_large",
             path.name,
-            found=f"{status.st_size} bytes",
+            found=f"{max(size, len(data))} bytes",
             expected=f"at most {max_bytes} bytes",
             mend="Send only the vectors of the release's pairs.",
         )
@@ -118,6 +146,50 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
     return data
 
 
+def _read_at_most(path: Path, max_bytes: int) -> tuple[bytes, int]:
+    """Bytes, and the size that the file had when it was opened; the path is looked at only once."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _not_regular(path)
+        return (stream.read(max_bytes + 1) if status.st_size <= max_bytes else b""), status.st_size
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.is_symlink() or not folder.is_dir():
+        raise problem(
+            "folder.missing",
+            folder.name,
+            found="a link" if folder.is_symlink() else "no such folder",
+            expected="a submission folder",
+            mend="Check the path; `igbo-align pack` makes a submission folder.",
+        )
+    try:
+        with os.scandir(folder) as entries:
+            count = sum(1 for _ in islice(entries, MAX_FOLDER_ENTRIES + 1))
+    except OSError as error:
+        raise _not_regular(folder) from error
+    if count > MAX_FOLDER_ENTRIES:
+        raise problem(
+            "folder.extra",
+            folder.name,
+            found=f"more than {MAX_FOLDER_ENTRIES} files",
+            expected=f"{CARD_FILE}, one file of vectors, and little else",
+            mend="Move everything else out of the folder.",
+        )
+
+
+def _collected(problems: list[Problem], read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except ProblemsFound as error:
+        if error.exit_code != ProblemsFound.exit_code:
+            raise
+        problems.extend(error.problems)
+        return None
+
+
 def _read_card(folder: Path) -> bytes:
     if not os.path.lexists(folder / CARD_FILE):
         raise problem(
@@ -130,24 +202,19 @@ def _read_card(folder: Path) -> bytes:
     return read_regular_file(folder / CARD_FILE, MAX_CARD_BYTES)
 
 
-_EMBEDDINGS_MEMBERS = frozenset({"ids", "speech", "text"})
-_SIMILARITY_MEMBERS = frozenset({"speech_ids", "text_ids", "similarity"})
-
-
-def _read_content(folder: Path, limits: Limits) -> Embeddings | SimilarityMatrix:
-    present = [name for name in _READERS if os.path.lexists(folder / name)]
-    if len(present) != 1:
+def _read_numbers(folder: Path, limits: Limits) -> tuple[FileFormat, bytes]:
+    name = numbers_file(folder)
+    if name is None:
+        present = [file for file in FORMATS if os.path.lexists(folder / file)]
         raise problem(
             "folder.ambiguous" if present else "folder.no_embeddings",
             folder.name,
             found=" and ".join(present) or "none of these files",
-            expected=f"exactly one of {', '.join(_READERS)}",
+            expected=f"exactly one of {', '.join(FORMATS)}",
             mend="Keep one of them." if present else "Add one; `igbo-align pack` writes it from .npy files.",
         )
-    name = present[0]
-    magic, read = _READERS[name]
     data = read_regular_file(folder / name, limits.file_bytes)
-    if not magic(data):
+    if not FORMATS[name].recognises(data):
         raise problem(
             "file.format",
             name,
@@ -155,31 +222,24 @@ def _read_content(folder: Path, limits: Limits) -> Embeddings | SimilarityMatrix
             expected=f"the format that the name {name} says",
             mend="Rename the file, or write it again in this format.",
         )
-    return read(data, limits, name)
+    return FORMATS[name], data
 
 
-def _embeddings_npz(data: bytes, limits: Limits, where: str) -> Embeddings:
-    return Embeddings(**read_npz(data, _EMBEDDINGS_MEMBERS, limits, where))
+def as_numpy(raw: RawArray, name: str, where: str) -> NDArray[Any]:
+    """A NumPy array of its own memory, in native byte order and C order; ids are checked to be characters."""
+    if name in ID_ARRAYS:
+        _check_characters(raw, f"{where}/{name}")
+    dtype = np.dtype(raw.descr)
+    array = np.frombuffer(raw.content, dtype).reshape(raw.shape, order="F" if raw.fortran else "C")
+    return np.ascontiguousarray(array, dtype.newbyteorder("="))
 
 
-def _similarity_npz(data: bytes, limits: Limits, where: str) -> SimilarityMatrix:
-    return SimilarityMatrix(**read_npz(data, _SIMILARITY_MEMBERS, limits, where))
-
-
-def _embeddings_parquet(data: bytes, limits: Limits, where: str) -> Embeddings:
-    return Embeddings(**read_parquet(data, limits, where))
-
-
-def _embeddings_safetensors(data: bytes, limits: Limits, where: str) -> Embeddings:
-    return Embeddings(**read_safetensors(data, limits, where))
-
-
-_READERS = {
-    "embeddings.parquet": (lambda data: data[:4] == b"PAR1", _embeddings_parquet),
-    "embeddings.npz": (lambda data: data[:4] == b"PK\x03\x04", _embeddings_npz),
-    "embeddings.safetensors": (lambda data: data[8:9] == b"{", _embeddings_safetensors),
-    "similarity.npz": (lambda data: data[:4] == b"PK\x03\x04", _similarity_npz),
-}
+def _check_characters(raw: RawArray, where: str) -> None:
+    """Strings are stored as four bytes a character, and not every number is one."""
+    codes = np.frombuffer(raw.content, f"{raw.descr[0]}u4")
+    bad = (codes > 0x10FFFF) | ((codes >= 0xD800) & (codes <= 0xDFFF))
+    if bad.any():
+        raise bad_ids(where, f"{int(bad.sum())} numbers that are no characters")
 
 
 def _not_regular(path: Path) -> ProblemsFound:
@@ -189,4 +249,14 @@ def _not_regular(path: Path) -> ProblemsFound:
         found="a link, folder, device or a file that may not be read",
         expected="a regular file",
         mend="Copy the file itself into the folder.",
+    )
+
+
+def _unreadable(path: Path) -> ProblemsFound:
+    return problem(
+        "environment.disk",
+        path.name,
+        found="a file that the system cannot read now",
+        expected="a disk that can be read, and free file handles",
+        mend="Try again; if it persists, check the disk.",
     )

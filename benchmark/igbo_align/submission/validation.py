@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problems import Problem, ProblemsFound, printable, shortened
+from ..problems import Problem, ProblemsFound, shortened
 from ..protocol.release import Release
 from .card import BenchmarkCard
-from .limits import MAX_DIMENSIONS, NORM_RANGE
-from .reading import Embeddings, SimilarityMatrix, Submission
+from .limits import MAX_DIMENSIONS, MAX_SIMILARITY, NORM_RANGE
+from .reading import Content, Embeddings, SimilarityMatrix, Submission
 
 
 def validate(submission: Submission, release: Release) -> list[Problem]:
-    """All problems of a submission that could be read; an empty list means that it can be scored.
+    """All problems of a submission in memory - card, ids and arrays; an empty list means that it can be scored.
 
-    Checks of the values run only where the checks of shapes and types found nothing.
+    The checks are those of the intake, which stops after the first stage that finds any: what a stranger sent is
+    touched no further, while somebody who packs arrays of their own wants to know everything.
     """
-    problems = check_benchmark(submission.card.benchmark, release)
-    content = submission.content
-    if isinstance(content, Embeddings):
-        ids = {"ids": content.ids}
-        shapes = check_vectors_shape(content)
-        values = [] if shapes else _both(check_vectors_values, content)
-    else:
-        ids = {"speech_ids": content.speech_ids, "text_ids": content.text_ids}
-        shapes = check_similarity_shape(content)
-        values = [] if shapes else check_similarity_values(content)
-    for where, found in ids.items():
-        problems += check_ids(found, release.ids, where)
-    return problems + shapes + values
+    content, benchmark = submission.content, submission.card.benchmark
+    return [
+        *check_benchmark(benchmark, release),
+        *check_all_ids(content, release),
+        *check_arrays(content),
+    ]
 
 
 def require_valid(submission: Submission, release: Release) -> None:
@@ -40,6 +36,24 @@ def require_valid(submission: Submission, release: Release) -> None:
     problems = validate(submission, release)
     if problems:
         raise ProblemsFound(problems)
+
+
+def check_arrays(content: Content) -> list[Problem]:
+    """Types and shapes; where these are right, the numbers."""
+    if isinstance(content, Embeddings):
+        return check_vectors_shape(content) or [
+            *check_vectors_values("speech", content.speech, content.ids.ravel()),
+            *check_vectors_values("text", content.text, content.ids.ravel()),
+        ]
+    return check_similarity_shape(content) or check_similarity_values(content)
+
+
+def check_all_ids(content: Content, release: Release) -> list[Problem]:
+    """The ids of every axis."""
+    if isinstance(content, Embeddings):
+        return check_ids(content.ids, release.ids, "ids")
+    found = {"speech_ids": content.speech_ids, "text_ids": content.text_ids}
+    return [item for where, ids in found.items() for item in check_ids(ids, release.ids, where)]
 
 
 def check_benchmark(card: BenchmarkCard, release: Release) -> list[Problem]:
@@ -60,17 +74,7 @@ def check_vectors_shape(content: Embeddings) -> list[Problem]:
     """Two axes, as many rows as ids, equal and sensible numbers of dimensions, float numbers."""
     problems = []
     for name, array in (("speech", content.speech), ("text", content.text)):
-        problems += _check_float(array, name)
-        if array.ndim != 2:
-            found, expected = f"{array.ndim} axes", "two axes: pairs, dimensions"
-            problems.append(Problem("array.shape", name, found, expected, "Send one vector for each pair."))
-        elif len(array) != content.ids.size:
-            hint = " The array looks transposed." if array.shape[1] == content.ids.size else ""
-            mend = f"Send one row for each id.{hint}"
-            problems.append(Problem("array.rows", name, f"{len(array)} rows", f"{content.ids.size} rows", mend))
-        elif not 1 <= array.shape[1] <= MAX_DIMENSIONS:
-            found, expected = f"{array.shape[1]} dimensions", f"1 to {MAX_DIMENSIONS}"
-            problems.append(Problem("array.dim", name, found, expected, "Send pooled vectors of fewer dimensions."))
+        problems += _check_float(array, name) + _check_matrix(array, content.ids.size, name)
     if not problems and content.speech.shape != content.text.shape:
         found = f"{content.speech.shape[1]} dimensions of speech, {content.text.shape[1]} of text"
         mend = "Map both into one space; `igbo-align baseline ridge` shows a simple way."
@@ -85,7 +89,8 @@ def check_vectors_values(name: str, vectors: NDArray, ids: NDArray[np.str_]) -> 
     finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
         problems.append(_rows_problem("array.non_finite", name, ids[~finite], "finite numbers", "NaN or infinity"))
-    norms = np.sqrt((rows * rows).sum(axis=1))
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow is a norm outside
+        norms = np.sqrt((rows * rows).sum(axis=1))
     low, high = NORM_RANGE
     bad = finite & ~((norms >= low) & (norms <= high))
     if bad.any():
@@ -105,12 +110,17 @@ def check_similarity_shape(content: SimilarityMatrix) -> list[Problem]:
 
 
 def check_similarity_values(content: SimilarityMatrix) -> list[Problem]:
-    """Finite numbers."""
-    finite = np.isfinite(content.similarity).all(axis=1)
-    if finite.all():
-        return []
-    bad = content.speech_ids[~finite]
-    return [_rows_problem("array.non_finite", "similarity", bad, "finite numbers", "NaN or infinity")]
+    """Finite numbers, none so large that float32 could not tell it from the next."""
+    problems = []
+    finite = np.isfinite(content.similarity)
+    large = (finite & (np.abs(np.where(finite, content.similarity, 0)) > MAX_SIMILARITY)).any(axis=1)
+    bad, ids = ~finite.all(axis=1), content.speech_ids.ravel()
+    if bad.any():
+        problems.append(_rows_problem("array.non_finite", "similarity", ids[bad], "finite numbers", "NaN or infinity"))
+    if large.any():
+        expected = f"numbers of at most {MAX_SIMILARITY:g}"
+        problems.append(_rows_problem("array.range", "similarity", ids[large], expected, "larger ones"))
+    return problems
 
 
 def check_ids(found: NDArray[np.str_], expected: Sequence[str], where: str) -> list[Problem]:
@@ -118,8 +128,7 @@ def check_ids(found: NDArray[np.str_], expected: Sequence[str], where: str) -> l
     if found.ndim != 1 or found.dtype.kind != "U":
         mend = "Send the ids of the release, one a row."
         return [Problem("ids.dtype", where, f"{found.ndim} axes of type {found.dtype}", "one axis of strings", mend)]
-    ids, known = found.tolist(), set(expected)
-    counts = Counter(ids)
+    counts, known = Counter(found.tolist()), set(expected)
     problems = []
     repeated = [i for i, times in counts.items() if times > 1]
     if repeated:
@@ -136,16 +145,25 @@ def check_ids(found: NDArray[np.str_], expected: Sequence[str], where: str) -> l
     return problems
 
 
-def _both(check, content: Embeddings) -> list[Problem]:  # noqa: ANN001 - one of the two checks above
-    ids = np.array([printable(i, 64).strip("'") for i in content.ids.ravel().tolist()])
-    return check("speech", content.speech, ids) + check("text", content.text, ids)
-
-
 def _check_float(array: NDArray, where: str) -> list[Problem]:
     if array.dtype.kind == "f" and array.dtype.itemsize in (2, 4, 8):
         return []
     mend = "Convert with `array.astype('float32')`."
     return [Problem("array.dtype", where, f"numbers of type {array.dtype}", "float16 or float32", mend)]
+
+
+def _check_matrix(array: NDArray, rows: int, where: str) -> list[Problem]:
+    if array.ndim != 2:
+        found, expected = f"{array.ndim} axes", "two axes: pairs, dimensions"
+        return [Problem("array.shape", where, found, expected, "Send one vector for each pair.")]
+    if len(array) != rows:
+        hint = " The array looks transposed." if array.shape[1] == rows else ""
+        mend = f"Send one row for each id.{hint}"
+        return [Problem("array.rows", where, f"{len(array)} rows", f"{rows} rows", mend)]
+    if not 1 <= array.shape[1] <= MAX_DIMENSIONS:
+        found, expected = f"{array.shape[1]} dimensions", f"1 to {MAX_DIMENSIONS}"
+        return [Problem("array.dim", where, found, expected, "Send pooled vectors of fewer dimensions.")]
+    return []
 
 
 def _rows_problem(code: str, where: str, ids: NDArray, expected: str, what: str) -> Problem:
@@ -154,8 +172,30 @@ def _rows_problem(code: str, where: str, ids: NDArray, expected: str, what: str)
 
 
 def _unknown_hint(unknown: Sequence[str], known: set[str]) -> str:
-    if all(i.strip("\0 \t\r\n\ufeff\u00a0\u200b") in known for i in unknown):
-        return "They differ from ids of the release only by white space or invisible characters; remove those."
-    if all(i.lower() in {k.lower() for k in known} for i in unknown):
-        return "They differ from ids of the release only in capital letters; send them unchanged."
-    return "Remove these rows; ids are compared exactly."
+    for change, hint in _HINTS:
+        changed = {change(name) for name in known}
+        if all(change(name) in changed for name in unknown):
+            return hint
+    return "Ids are compared exactly: remove these rows, or name the release that was encoded with --release."
+
+
+_INVISIBLE = "\0 \t\r\n\ufeff\u00a0\u200b"
+_HINTS: tuple[tuple[Callable[[str], str], str], ...] = (
+    (
+        lambda name: name.strip(_INVISIBLE),
+        "They differ from ids of the release only by white space or invisible characters; remove those.",
+    ),
+    (str.lower, "They differ from ids of the release only in capital letters; send them unchanged."),
+    (
+        lambda name: unicodedata.normalize("NFKC", name),
+        "They differ from ids of the release only in how Unicode composes characters; send them unchanged.",
+    ),
+    (
+        lambda name: name.removeprefix("b'").removesuffix("'"),
+        "They look like printed bytes; decode them with `.decode()`.",
+    ),
+    (
+        lambda name: re.sub(r"[0-9]+", lambda digits: digits[0].lstrip("0") or "0", name),
+        "They differ from ids of the release only in leading zeros; keep ids as strings.",
+    ),
+)

@@ -17,7 +17,7 @@ from .card import Card, parse_card, parse_json_object
 from .limits import Limits
 from .npy_format import read_npy
 from .parquet_format import vectors_array, write_parquet
-from .reading import CARD_FILE, Embeddings, Submission, read_regular_file
+from .reading import CARD_FILE, Embeddings, Submission, as_numpy, read_regular_file
 from .validation import require_valid
 
 
@@ -91,7 +91,8 @@ def _order_of(found: NDArray[np.str_], expected: list[str]) -> NDArray[np.int64]
 
 
 def _read_matrix(path: Path, limits: Limits) -> NDArray:
-    matrix = read_npy(read_regular_file(path, limits.file_bytes), limits, path.name)
+    raw = read_npy(read_regular_file(path, limits.file_bytes), "vectors", limits, path.name)
+    matrix = as_numpy(raw, "vectors", path.name)
     return matrix.astype(np.float32) if matrix.dtype == np.float64 else matrix
 
 

@@ -60,7 +60,7 @@ class Release:
     @functools.cached_property
     def groups(self) -> NDArray[np.int64]:
         """Number of each pair's text group, (n,)."""
-        return self.pairs.column("text_group").combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+        return _numbers(self.pairs.column("text_group").combine_chunks().dictionary_encode().indices).astype(np.int64)
 
     @functools.cached_property
     def is_test(self) -> NDArray[np.bool_]:
@@ -73,7 +73,7 @@ class Release:
 
     def column(self, name: str) -> NDArray[Any]:
         """A column of `pairs` as a NumPy array, (n,)."""
-        return self.pairs.column(name).to_numpy()
+        return np.array(self.pairs.column(name).to_pylist())
 
     def encoder_slugs(self, modality: str) -> list[str]:
         """Names of the cached embeddings of a modality, `speech` or `text`."""
@@ -104,7 +104,7 @@ class Release:
         if rows.column("id").to_pylist() != self.ids:
             raise _corrupt(f"embeddings/{modality}/{folder.name}", "other ids than those of the pairs")
         vectors = rows.column("embedding").combine_chunks()
-        return vectors.flatten().to_numpy().reshape(len(self.ids), -1)
+        return _numbers(vectors.flatten()).reshape(len(self.ids), -1)
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
@@ -216,7 +216,12 @@ def _positions(values: pa.Array, ids: pa.Array) -> NDArray[np.int64]:
     positions = pc.index_in(values, value_set=ids)
     if positions.null_count:
         raise _corrupt("pools or similarity sample", "ids that are not among the pairs")
-    return positions.to_numpy().astype(np.int64)
+    return _numbers(positions).astype(np.int64)
+
+
+def _numbers(array: pa.Array) -> NDArray[Any]:
+    """An Arrow array of numbers as NumPy's, without `to_numpy`, which imports pandas where it is installed."""
+    return np.from_dlpack(array)
 
 
 def _pool_positions(table: pa.Table, ids: pa.Array) -> NDArray[np.int64]:

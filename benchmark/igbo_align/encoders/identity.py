@@ -67,12 +67,11 @@ def _commit_of(name: str, revision: str | None) -> str:
     """The commit that a branch or tag names now; a full commit needs no network."""
     if revision and re.fullmatch(r"[0-9a-f]{40}", revision):
         return revision
-    from transformers import AutoConfig
+    from huggingface_hub import hf_hub_download
 
-    def commit() -> Any:
-        return AutoConfig.from_pretrained(name, revision=revision or "main")._commit_hash  # noqa: SLF001
-
-    return str(loading(name, commit))
+    # Every model has this file; the cache keeps it in a folder named after the commit, with and without a network.
+    config = loading(name, lambda: hf_hub_download(name, "config.json", revision=revision))
+    return Path(config).parent.name
 
 
 def loading(name: str, load: Any) -> Any:

@@ -87,6 +87,7 @@ def open_corpus(source: str, spec: Source, config: str | None, revision: str | N
 def _open_folder(folder: Path, config: str | None, splits: tuple[str, ...]) -> Corpus:
     shards = _find_shards(folder, config, splits)
     datasets = require_datasets()
+    datasets.disable_progress_bars()  # of finding local files; a download from the Hub shows its own
     files = {split: [str(path) for path in paths] for split, paths in shards.items()}
     opened = _guarded(lambda: datasets.load_dataset("parquet", data_files=files, streaming=True), folder.name)
     hashes = {path.relative_to(folder).as_posix(): sha256_of_file(path) for paths in shards.values() for path in paths}
@@ -128,7 +129,6 @@ def require_datasets() -> Any:
             expected="the extra `build`",
             mend="Install it: pip install 'igbo-align[build]'.",
         ) from error
-    datasets.disable_progress_bars()
     return datasets
 
 

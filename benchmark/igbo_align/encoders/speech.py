@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +19,14 @@ class SpeechEncoder(Protocol):
 
     def encode_speech(self, waveforms: list[NDArray[np.float32]], sampling_rate: int) -> ArrayLike:
         """Vectors (n, d) of n mono waveforms of `sampling_rate` samples a second."""
+        ...
+
+
+class FrameEncoder(Protocol):
+    """A loaded model that gives the frames of one recording."""
+
+    def frames(self, waveform: NDArray[np.float32], sampling_rate: int) -> tuple[NDArray[np.float32], int]:
+        """Last hidden states (t, d) of one recording, and how many of them hold the recording."""
         ...
 
 
@@ -41,8 +50,56 @@ class WhisperEncoder:
         return states, -(-mel_frames // 2)
 
 
+@dataclass(frozen=True, eq=False)
+class UnpaddedEncoder:
+    """A model that takes recordings as long as they are, so that every frame holds the recording."""
+
+    model: Any
+    extractor: Any
+
+    def frames(self, waveform: NDArray[np.float32], sampling_rate: int) -> tuple[NDArray[np.float32], int]:
+        """Last hidden states (t, d) of one recording, and t."""
+        import torch
+
+        features = self.extractor(waveform, sampling_rate=sampling_rate, return_tensors="pt")
+        with torch.inference_mode():
+            states = self.model(**features).last_hidden_state[0].numpy()
+        return states, len(states)
+
+
+def _whole(model: Any) -> Any:
+    return model
+
+
+def _whisper_encoder(model: Any) -> Any:
+    return model.get_encoder()
+
+
+def _speech_half(model: Any) -> Any:
+    return model.speech_encoder
+
+
+@dataclass(frozen=True)
+class _Family:
+    """How a kind of model is used: which part of it encodes speech, and how recordings are put in."""
+
+    part: Callable[[Any], Any]
+    encoder: Callable[[Any, Any], FrameEncoder]
+
+
+#: Model type of the config -> how it is used. MMS are wav2vec2; mHuBERT and AfriHuBERT are hubert.
+FAMILIES = {
+    "whisper": _Family(_whisper_encoder, WhisperEncoder),
+    "wav2vec2": _Family(_whole, UnpaddedEncoder),
+    "hubert": _Family(_whole, UnpaddedEncoder),
+    "wav2vec2-bert": _Family(_whole, UnpaddedEncoder),
+    "seamless_m4t": _Family(_speech_half, UnpaddedEncoder),
+    "seamless_m4t_v2": _Family(_speech_half, UnpaddedEncoder),
+}
+
+
 @functools.lru_cache(maxsize=2)
-def load_speech_encoder(identity: EncoderIdentity) -> WhisperEncoder:
+def load_speech_encoder(identity: EncoderIdentity) -> FrameEncoder:
     """Load a speech encoder onto one CPU thread in float32, chosen by the model's own config.
 
     Raises:
@@ -55,24 +112,23 @@ def load_speech_encoder(identity: EncoderIdentity) -> WhisperEncoder:
     # One thread: sums over threads would depend on their number, and two processes share two cores better than this.
     torch.set_num_threads(1)
     where = {"revision": identity.hub_revision} if identity.hub_revision else {}
-
-    def load() -> tuple[Any, Any, Any]:
-        config = AutoConfig.from_pretrained(identity.location, **where)
-        if config.model_type != "whisper":
-            return config, None, None
-        model = AutoModel.from_pretrained(identity.location, dtype=torch.float32, **where)
-        return config, model.get_encoder().eval(), AutoFeatureExtractor.from_pretrained(identity.location, **where)
-
-    config, model, extractor = loading(identity.id, load)
-    if model is None:
+    config = loading(identity.id, lambda: AutoConfig.from_pretrained(identity.location, **where))
+    family = FAMILIES.get(config.model_type)
+    if family is None:
         raise problem(
             "encoder.unsupported",
             identity.id,
             found=f"a model of type {config.model_type}",
-            expected="whisper",
+            expected=f"one of {', '.join(FAMILIES)}",
             mend="Encode with your own code and send the matrices with `igbo-align pack`.",
         )
-    return WhisperEncoder(model, extractor)
+
+    def load() -> FrameEncoder:
+        model = AutoModel.from_pretrained(identity.location, dtype=torch.float32, **where)
+        extractor = AutoFeatureExtractor.from_pretrained(identity.location, **where)
+        return family.encoder(family.part(model).eval(), extractor)
+
+    return loading(identity.id, load)
 
 
 def silence_libraries() -> None:

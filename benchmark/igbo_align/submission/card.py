@@ -143,7 +143,7 @@ class BenchmarkCard(CardPart):
 class Card(CardPart):
     """The whole card, `submission.json`."""
 
-    schema_version: Literal[1]
+    schema_version: Annotated[int, Field(ge=1, le=1)]
     system: System
     speech_encoder: EncoderCard
     text_encoder: EncoderCard

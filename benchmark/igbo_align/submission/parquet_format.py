@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -56,7 +56,8 @@ def decode_parquet(data: bytes, limits: Limits, where: str) -> dict[str, RawArra
     _check_schema(file.schema_arrow, where)
     _check_size(file.metadata, limits, where)
     try:
-        table = file.read(use_threads=False)
+        # The same long id in every row is stored once; as a dictionary it also stays once in memory.
+        table = _open(data, limits, where, read_dictionary=["id"]).read(use_threads=False)
         table.validate(full=True)
     except _UNREADABLE as error:
         raise _corrupt(where) from error
@@ -77,7 +78,7 @@ def vectors_array(matrix: NDArray) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), matrix.shape[1])
 
 
-def _open(data: bytes, limits: Limits, where: str) -> pq.ParquetFile:
+def _open(data: bytes, limits: Limits, where: str, **options: Any) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(
             pa.BufferReader(data),
@@ -86,8 +87,8 @@ def _open(data: bytes, limits: Limits, where: str) -> pq.ParquetFile:
             schema_depth_limit=6,
             page_checksum_verification=True,
             arrow_extensions_enabled=False,
-            read_dictionary=["id"],
             pre_buffer=False,
+            **options,
         )
         file.schema_arrow  # noqa: B018 - lazily built, and may raise too
     except _UNREADABLE as error:
@@ -150,8 +151,7 @@ def _check_nulls(table: pa.Table, where: str) -> None:
 def _ids(column: pa.ChunkedArray, where: str) -> RawArray:
     """Ids, long ones refused before they are multiplied: a dictionary of one megabyte may stand in every row."""
     for chunk in column.chunks:
-        if pa.types.is_dictionary(chunk.type):
-            ids_array(chunk.dictionary.to_pylist(), where)
+        ids_array(getattr(chunk, "dictionary", chunk).to_pylist(), where)
     return ids_array(column.to_pylist(), where)
 
 

@@ -181,10 +181,9 @@ def _array(item: Any, source: IO[bytes], limits: Limits) -> RawArray:
 
 def _end(process: subprocess.Popen[bytes], patience_s: float = 0.0) -> int | None:
     """Close the pipes and end a process; its own exit code, or None if it had to be killed."""
-    for stream in (process.stdout, process.stdin):
-        if stream is not None:
-            with suppress(OSError):  # the rest of a write that nobody will read
-                stream.close()
+    for stream in filter(None, (process.stdout, process.stdin)):
+        with suppress(OSError):  # the rest of a write that nobody will read
+            stream.close()
     try:
         return process.wait(timeout=patience_s)
     except subprocess.TimeoutExpired:

@@ -112,8 +112,9 @@ def check_similarity_shape(content: SimilarityMatrix) -> list[Problem]:
 def check_similarity_values(content: SimilarityMatrix) -> list[Problem]:
     """Finite numbers, none so large that float32 could not tell it from the next."""
     problems = []
-    finite = np.isfinite(content.similarity)
-    large = (finite & (np.abs(np.where(finite, content.similarity, 0)) > MAX_SIMILARITY)).any(axis=1)
+    numbers = content.similarity.astype(np.float64)
+    finite = np.isfinite(numbers)
+    large = (finite & (np.abs(numbers) > MAX_SIMILARITY)).any(axis=1)
     bad, ids = ~finite.all(axis=1), content.speech_ids.ravel()
     if bad.any():
         problems.append(_rows_problem("array.non_finite", "similarity", ids[bad], "finite numbers", "NaN or infinity"))

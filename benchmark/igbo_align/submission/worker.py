@@ -82,12 +82,12 @@ def limit_process(memory_bytes: int, seconds: int) -> None:
         import resource
     except ImportError:  # not on Windows; there the size checks and the parent's clock remain
         return
-    for name, limit in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, 3),
+    for name, soft, hard in (
+        (resource.RLIMIT_AS, memory_bytes, memory_bytes),
+        (resource.RLIMIT_CPU, seconds, seconds + 1),  # at the hard limit the signal would be that of lacking memory
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_FSIZE, 0, 0),
+        (resource.RLIMIT_NOFILE, 3, 3),
     ):
         with suppress(ValueError, OSError):  # macOS knows some of them by name only
-            resource.setrlimit(name, (limit, limit))
+            resource.setrlimit(name, (soft, hard))

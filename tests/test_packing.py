@@ -73,6 +73,7 @@ def test_nothing_is_overwritten_and_nothing_invalid_is_written(parts):
     (parts / "t.npy").write_bytes((parts / "t.npy").read_bytes()[:-1])
     with pytest.raises(ProblemsFound, match=r"file\.corrupt"):
         packed(parts, "other")
+    np.save(parts / "t.npy", vectors(seed=2))
     (parts / "ids.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(ProblemsFound, match=r"ids\.dtype"):
         packed(parts, "other", parts / "ids.txt")

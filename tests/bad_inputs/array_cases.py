@@ -8,7 +8,6 @@ from .cases import case
 from .small_release import (
     DIMENSIONS,
     EMBEDDINGS_NPZ,
-    IDS,
     PARQUET,
     ROWS,
     SAFETENSORS,
@@ -168,4 +167,3 @@ case(
     {EMBEDDINGS_NPZ: npz(ids=np.arange(ROWS))},
     {EMBEDDINGS_NPZ: npz(ids=arrays()["ids"][::-1])},
 )
-assert len(IDS) == ROWS

@@ -58,6 +58,6 @@ def make(folder: Path, files: Files) -> Path:
 
 def all_cases() -> list[Case]:
     """Every case, all families."""
-    from . import array_cases, card_cases, file_cases, format_cases, id_cases, parquet_cases  # noqa: F401
+    from . import array_cases, card_cases, file_cases, id_cases, npy_cases, parquet_cases, safetensors_cases  # noqa: F401
 
     return sorted(CASES.values(), key=lambda item: item.name)

@@ -67,8 +67,8 @@ def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_STORED, comment:
     """A zip archive of any members."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
+        for name, data in members.items():  # always of the same day, so that equal members are equal archives
+            archive.writestr(zipfile.ZipInfo(name), data, method)
         archive.comment = comment
     return stream.getvalue()
 
@@ -85,10 +85,13 @@ def safetensors_file(metadata: dict[str, str] | None = None, *, checksum: bool =
     tensors = {name: array for name, array in arrays(**replaced).items() if name != "ids"}
     told = {"ids": json.dumps(list(IDS))} if metadata is None else metadata
     data = safetensors.numpy.save(tensors, told)
-    if not checksum:
-        return data
-    body = data[8 + int.from_bytes(data[:8], "little") :]
-    return safetensors.numpy.save(tensors, told | {"sha256": sha256_of_bytes(body)})
+    start = 8 + int.from_bytes(data[:8], "little")
+    header, body = json.loads(data[8:start]), data[start:]
+    if checksum:
+        told = told | {"sha256": sha256_of_bytes(body)}
+    # The library writes metadata in a random order; a corpus is the same every time.
+    text = json.dumps(header | {"__metadata__": dict(sorted(told.items()))}, separators=(",", ":"), sort_keys=True)
+    return framed(text.ljust(-(-len(text) // 8) * 8).encode(), body)
 
 
 def framed(header: Any, body: bytes = b"") -> bytes:

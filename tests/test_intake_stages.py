@@ -1,0 +1,191 @@
+"""The stages of the intake: their order, all problems of one at once, and folders that change meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+
+import igbo_align as ia
+import numpy as np
+import pytest
+from bad_inputs.cases import all_cases, make
+from bad_inputs.small_release import (
+    CARD,
+    EMBEDDINGS_NPZ,
+    IDS,
+    PARQUET,
+    ROWS,
+    VALID,
+    arrays,
+    card,
+    fixed_lists,
+    npz,
+    parquet,
+    release,
+    table,
+    vectors,
+)
+from igbo_align.problems import EnvironmentProblem, ProblemsFound
+from igbo_align.submission import intake, reading, validation
+from igbo_align.submission.card import parse_card
+from igbo_align.submission.intake import take_in
+
+pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
+CASES = {item.name: item for item in all_cases()}
+
+
+def problems_of(folder):
+    with pytest.raises(ProblemsFound) as caught:
+        take_in(folder, release())
+    return caught.value.problems
+
+
+def _spied(monkeypatch, stages):
+    called = []
+    for name in stages:
+        original = getattr(intake, name)
+
+        def spy(*arguments, _name=name, _original=original):
+            called.append(_name)
+            return _original(*arguments)
+
+        monkeypatch.setattr(intake, name, spy)
+    return called
+
+
+_ORDER = ["read_files", "read_content", "check_arrays", "check_all_ids", "parse_card", "check_benchmark"]
+
+
+@pytest.mark.parametrize(
+    ("files", "last"),
+    [
+        ({CARD: b"", EMBEDDINGS_NPZ: b"PK\x03\x04"}, "read_files"),
+        ({CARD: b"{", EMBEDDINGS_NPZ: npz()[:-5]}, "read_content"),
+        ({CARD: b"{", EMBEDDINGS_NPZ: npz(speech=vectors() * np.nan, ids=np.array(["a"] * ROWS))}, "check_arrays"),
+        ({CARD: b"{", EMBEDDINGS_NPZ: npz(ids=np.array(["a"] * ROWS))}, "check_all_ids"),
+        ({CARD: b"{", EMBEDDINGS_NPZ: npz()}, "parse_card"),
+        ({CARD: card("benchmark/name", "x"), EMBEDDINGS_NPZ: npz()}, "check_benchmark"),
+    ],
+)
+def test_no_stage_runs_after_one_that_failed(files, last, tmp_path, monkeypatch):
+    called = _spied(monkeypatch, _ORDER)
+    problems_of(make(tmp_path / "folder", files))
+    assert called == _ORDER[: _ORDER.index(last) + 1]
+
+
+def test_all_problems_of_a_stage_come_at_once(tmp_path):
+    first = problems_of(make(tmp_path / "1", {CARD: b"", EMBEDDINGS_NPZ: b""}))
+    assert [(p.code, p.where) for p in first] == [("file.empty", CARD), ("file.empty", EMBEDDINGS_NPZ)]
+    bad = npz(speech=np.ones((ROWS, 4), "<i4"), text=np.ones((ROWS, 4), "<i8"), ids=np.arange(ROWS))
+    second = problems_of(make(tmp_path / "2", {CARD: card(), EMBEDDINGS_NPZ: bad}))
+    assert [p.code for p in second] == ["ids.dtype", "array.dtype", "array.dtype"]
+    both = table(
+        speech=fixed_lists(vectors(dtype="<f8")), text=fixed_lists(vectors(dtype="<f8")), id=fixed_lists(vectors())
+    )
+    third = problems_of(make(tmp_path / "3", {CARD: card(), PARQUET: parquet(both)}))
+    assert [p.code for p in third] == ["ids.dtype", "array.dtype", "array.dtype"]
+    mixed = vectors()
+    mixed[0], mixed[1] = np.nan, 0
+    fourth = problems_of(make(tmp_path / "4", {CARD: card(), EMBEDDINGS_NPZ: npz(speech=mixed, text=mixed)}))
+    assert [p.code for p in fourth] == ["array.non_finite", "array.norm"] * 2
+    assert IDS[0] in fourth[0].found
+    many = json.loads(card())
+    many["system"] |= {"name": "<b>", "url": "http://x"}
+    many["created"] = "soon"
+    fifth = problems_of(make(tmp_path / "5", {CARD: json.dumps(many).encode(), EMBEDDINGS_NPZ: npz()}))
+    assert [p.where for p in fifth] == [f"{CARD}/{field}" for field in ("system/name", "system/url", "created")]
+
+
+def test_python_callers_get_every_problem_of_arrays_ids_and_card():
+    other = parse_card(card("benchmark/fingerprint", "cd" * 32))
+    numbers = ia.Embeddings(np.array(["a"] * 2), np.full((2, 3), np.nan), np.zeros((2, 3)))
+    codes = [item.code for item in ia.validate(ia.Submission(other, numbers), release())]
+    assert codes == [
+        "card.fingerprint",
+        "ids.duplicate",
+        "ids.unknown",
+        "ids.missing",
+        "array.non_finite",
+        "array.norm",
+    ]
+    wrong = ia.Embeddings(np.arange(2), np.zeros((2, 3), "<i4"), np.zeros((2, 3)))
+    assert [item.code for item in validation.check_all_ids(wrong, release())] == ["ids.dtype"]
+    assert [item.code for item in validation.check_arrays(wrong)] == ["array.dtype"]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("ids/parquet-trailing-space", "white space"),
+        ("ids/parquet-byte-order-mark", "invisible"),
+        ("ids/parquet-upper-case", "capital"),
+        ("ids/parquet-decomposed", "Unicode"),
+        ("ids/parquet-printed-bytes", "decode"),
+        ("ids/parquet-zero-padded", "leading zeros"),
+        ("ids/parquet-other", "exactly"),
+        ("arrays/transposed", "transposed"),
+    ],
+)
+def test_the_mend_names_the_likely_mistake(name, word, tmp_path):
+    problems = problems_of(make(tmp_path / "folder", CASES[name].files))
+    assert any(word in problem.mend for problem in problems)
+
+
+# --- files that change under our hands, and disks that fail
+
+
+def test_a_file_that_grows_while_it_is_read_is_too_large(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+    real = os.fstat
+
+    def before_it_grew(descriptor):
+        status = real(descriptor)
+        path.write_bytes(b"x" * 100)
+        return status
+
+    monkeypatch.setattr(os, "fstat", before_it_grew)
+    with pytest.raises(ProblemsFound) as caught:
+        reading.read_regular_file(path, 10)
+    assert [item.code for item in caught.value.problems] == ["file.too_large"]
+
+
+def test_a_file_is_read_once_so_that_replacing_it_changes_nothing(tmp_path, monkeypatch):
+    folder = make(tmp_path / "folder", {CARD: card(), PARQUET: VALID[PARQUET]})
+    original = reading.read_content
+
+    def replaced(*arguments):
+        (folder / PARQUET).write_bytes(b"something else")
+        (folder / CARD).unlink()
+        return original(*arguments)
+
+    monkeypatch.setattr("igbo_align.submission.intake.read_content", replaced)
+    np.testing.assert_array_equal(take_in(folder, release()).content.speech, arrays()["speech"])
+
+
+@pytest.mark.parametrize("number", ["EIO", "EMFILE", "ENOMEM"])
+def test_a_disk_that_fails_is_the_environment_not_the_submission(number, tmp_path, monkeypatch):
+    folder = make(tmp_path / "folder", {CARD: card(), PARQUET: VALID[PARQUET]})
+
+    def failing(*_arguments, **_options):
+        raise OSError(getattr(errno, number), "secret /srv/path")
+
+    monkeypatch.setattr(reading.os, "open", failing)
+    with pytest.raises(EnvironmentProblem) as caught:
+        take_in(folder, release())
+    assert "/srv" not in str(caught.value)
+    assert caught.value.exit_code == 4
+
+
+def test_a_folder_that_is_a_link_or_may_not_be_listed(tmp_path, monkeypatch):
+    folder = make(tmp_path / "folder", {CARD: card(), PARQUET: VALID[PARQUET]})
+    (tmp_path / "link").symlink_to(folder)
+    assert [item.code for item in problems_of(tmp_path / "link")] == ["folder.missing"]
+    assert [item.code for item in problems_of(tmp_path / "nowhere")] == ["folder.missing"]
+
+    def forbidden(_path):
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr(reading.os, "scandir", forbidden)
+    assert [item.code for item in problems_of(folder)] == ["file.not_regular"]

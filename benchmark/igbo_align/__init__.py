@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .metrics.full_ranking import rank_all
     from .metrics.ranking import Ranks
     from .problems import EnvironmentProblem, Problem, ProblemsFound, UsageProblem
+    from .projection import Projection
     from .protocol.release import Release
     from .protocol.spec import BenchmarkSpec, load_spec
     from .scoring.comparison import compare
@@ -41,6 +42,7 @@ _HOMES = {
     "Leaderboard": "scoring.leaderboard",
     "Problem": "problems",
     "ProblemsFound": "problems",
+    "Projection": "projection",
     "Ranks": "metrics.ranking",
     "Release": "protocol.release",
     "Scores": "scoring.scores",
@@ -68,6 +70,7 @@ __all__ = [
     "Leaderboard",
     "Problem",
     "ProblemsFound",
+    "Projection",
     "Ranks",
     "Release",
     "Scores",

@@ -26,6 +26,31 @@ def load_release(name: str | os.PathLike[str] = "demo") -> Release:
     return read_release(_download_dataset(text) if is_hub_id else folder)
 
 
+def push_model(folder: Path, repository: str, *, private: bool = False) -> str:
+    """Make a model repository hold the files of a folder, and return the address of the commit.
+
+    Raises:
+        EnvironmentProblem: the Hub cannot be reached or refuses (`environment.hub`).
+    """
+    from httpx import HTTPError
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    api = HfApi()
+    try:
+        api.create_repo(repository, repo_type="model", private=private, exist_ok=True)
+        commit = api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Upload a projection")
+    except (HfHubHTTPError, HFValidationError, HTTPError, OSError) as error:
+        raise problem(
+            "environment.hub",
+            repository,
+            found=f"no answer from the Hub, or a refusal ({type(error).__name__})",
+            expected="a repository that may be written",
+            mend="Check the name, the network and the token (`hf auth login`).",
+        ) from error
+    return commit.commit_url
+
+
 def _download_dataset(text: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError

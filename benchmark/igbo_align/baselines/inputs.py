@@ -6,14 +6,13 @@ Whatever is fitted takes `train` alone. `test` is there for one purpose: to watc
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..encoders.cache import default_cache_file
 from ..problems import problem
 from ..protocol.release import Release
 
@@ -35,27 +34,19 @@ class Pairs:
         return Pairs(self.speech[rows], self.text[rows], self.groups[rows])
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where recordings come from and what encodes them; needed only by baselines that look at frames.
+@dataclass(frozen=True, eq=False)
+class RecordingVectors:
+    """What was encoded from the recordings, in release order.
 
     Attributes:
-        source: folder or Hub id of the corpus; None for the release's own audio.
-        speech_encoder: Hub id or folder; None for the release's reference encoder.
-        text_encoder: Hub id or folder; None for the release's reference vectors.
-        workers: processes that encode.
-        cache_file: of encoded vectors.
+        speech: name of a pooling -> (d,) vector of each recording; `frames-10hz` -> its (t, d) frames.
+        text: (n, d_text) vectors of the texts.
+        encoders: `speech` and `text` -> id, revision and pooling, as cards hold them.
     """
 
-    source: str | None = None
-    speech_encoder: str | None = None
-    text_encoder: str | None = None
-    workers: int | None = None
-    cache_file: Path = field(default_factory=default_cache_file)
-
-    def has_recordings(self, release: Release) -> bool:
-        """Whether recordings are at hand: from the source, or in the release."""
-        return self.source is not None or (release.folder / "audio").is_dir()
+    speech: Mapping[str, Sequence[NDArray[np.float32]]]
+    text: Vectors
+    encoders: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +56,12 @@ class Inputs:
     Attributes:
         release: the frozen benchmark.
         pairs: the reference vectors of all pairs.
+        encoded: vectors and frames that a release does not hold; None unless a baseline needs them.
     """
 
     release: Release
     pairs: Pairs
+    encoded: RecordingVectors | None = None
 
     @functools.cached_property
     def train(self) -> Pairs:
@@ -80,11 +73,31 @@ class Inputs:
         """The held-out pairs: their loss may be watched, nothing may depend on them."""
         return self.pairs[self.release.is_test]
 
+    @property
+    def recordings(self) -> RecordingVectors:
+        """What was encoded from the recordings.
+
+        Raises:
+            ProblemsFound: nothing was (`baseline.needs_source`).
+        """
+        if self.encoded is None:
+            raise problem(
+                "baseline.needs_source",
+                "--source",
+                found="a release without recordings, and no --source",
+                expected="the corpus that the release was built from",
+                mend="Name its folder or its Hub id with --source.",
+            )
+        return self.encoded
+
 
 def reference_inputs(release: Release) -> Inputs:
     """The release's own vectors of its reference encoders."""
-    vectors = [release.embeddings(modality, _reference_slug(release, modality)) for modality in ("speech", "text")]
-    return Inputs(release, Pairs(*(held.astype(np.float64) for held in vectors), release.groups))
+    speech, text = (
+        release.embeddings(modality, reference_encoder(release, modality)["id"].replace("/", "__")).astype(np.float64)
+        for modality in ("speech", "text")
+    )
+    return Inputs(release, Pairs(speech, text, release.groups))
 
 
 def reference_encoder(release: Release, modality: str) -> dict[str, Any]:
@@ -99,7 +112,3 @@ def reference_encoder(release: Release, modality: str) -> dict[str, Any]:
             expected="the id, revision and pooling of each reference encoder",
             mend="Fetch or build the release again.",
         ) from error
-
-
-def _reference_slug(release: Release, modality: str) -> str:
-    return reference_encoder(release, modality)["id"].replace("/", "__")

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Literal
 
-from numpy.typing import NDArray
-
+from ..encoders.pooling import FRAMES
 from ..problems import problem
-from .inputs import Inputs, Vectors
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a baseline makes of a release.
-
-    Attributes:
-        speech: (n, d) vectors of all recordings, in release order.
-        text: (n, d) vectors of all texts.
-        fitted: every number that was learnt, by name; changing test pairs changes none of them.
-        choices: settings that were chosen inside the train split, and anything else worth a note.
-        training_log: of a trained map, as data.
-    """
-
-    speech: Vectors
-    text: Vectors
-    fitted: Mapping[str, NDArray] = field(default_factory=dict)
-    choices: Mapping[str, Any] = field(default_factory=dict)
-    training_log: Mapping[str, Any] | None = None
+from .inputs import Inputs
+from .outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -38,40 +20,93 @@ class Baseline:
 
     Attributes:
         name: of the system; also of its folder.
-        summary: one line for `--help`, tables and the card.
-        make: from inputs and a seed to vectors.
+        summary: one line for tables and the card.
+        recipe: `module.function` of this package, from inputs and a seed to an `Outcome`; imported when it runs.
         fits_on: which pairs it was fitted on, as the card says it.
-        is_trained: whether it is trained by gradient descent, so that its seed matters and `--seeds` repeats it.
-        needs_recordings: whether it looks at frames, which a release does not hold.
+        is_trained: whether it is trained by gradient descent: it needs torch, and `--seeds` repeats it.
         needs_equal_dimensions: whether it compares speech with text before anything is learnt.
-        speech_pooling: of the frames; None for the pooling of the reference vectors.
+        speech_pooling: what it needs of the recordings, which a release does not hold; None for reference vectors.
     """
 
     name: str
     summary: str
-    make: Callable[[Inputs, int], Outcome]
+    recipe: str
     fits_on: Literal["none", "train"] = "train"
     is_trained: bool = False
-    needs_recordings: bool = False
     needs_equal_dimensions: bool = False
     speech_pooling: str | None = None
 
-
-def _zero_shot(inputs: Inputs, _: int) -> Outcome:
-    return Outcome(inputs.pairs.speech, inputs.pairs.text)
-
-
-def _centred(inputs: Inputs, _: int) -> Outcome:
-    means = {"speech_mean": inputs.train.speech.mean(axis=0), "text_mean": inputs.train.text.mean(axis=0)}
-    pairs = inputs.pairs
-    return Outcome(pairs.speech - means["speech_mean"], pairs.text - means["text_mean"], means)
+    @property
+    def make(self) -> Callable[[Inputs, int], Outcome]:
+        """The function that the recipe names."""
+        module, _, function = self.recipe.partition(".")
+        return getattr(importlib.import_module(f".{module}", __package__), function)
 
 
 BASELINES: tuple[Baseline, ...] = (
     Baseline(
-        "zero-shot", "The encoders' vectors as they are.", _zero_shot, fits_on="none", needs_equal_dimensions=True
+        "zero-shot",
+        "none: the encoders' vectors as they are",
+        "simple.zero_shot",
+        fits_on="none",
+        needs_equal_dimensions=True,
     ),
-    Baseline("centred", "Each modality minus the mean of its train vectors.", _centred, needs_equal_dimensions=True),
+    Baseline(
+        "centred", "each modality minus the mean of its train vectors", "simple.centred", needs_equal_dimensions=True
+    ),
+    Baseline(
+        "projection",
+        "the paper's projection: linear, LayerNorm, dropout, unit length; InfoNCE with mined negatives",
+        "trained.projection",
+        is_trained=True,
+    ),
+    Baseline(
+        "projection-standardised",
+        "the paper's projection and training, on standardised speech vectors",
+        "trained.projection_standardised",
+        is_trained=True,
+    ),
+    Baseline(
+        "mlp",
+        "two layers with a GELU, the paper's training, standardised speech vectors",
+        "trained.two_layers",
+        is_trained=True,
+    ),
+    Baseline(
+        "low-rank",
+        "a linear map of rank 64, the paper's training, standardised speech vectors",
+        "trained.low_rank",
+        is_trained=True,
+    ),
+    Baseline(
+        "procrustes", "the best orthogonal map of centred speech onto centred text", "closed_forms.procrustes_baseline"
+    ),
+    Baseline("ridge", "ridge regression of centred text on centred speech", "closed_forms.ridge_baseline"),
+    Baseline("cca", "regularised canonical correlation analysis", "closed_forms.cca_baseline"),
+    Baseline(
+        "ridge-stats",
+        "ridge regression on the mean and standard deviation over the speech frames",
+        "closed_forms.ridge_stats_baseline",
+        speech_pooling="masked-mean-std",
+    ),
+    Baseline(
+        "attentive",
+        "learnt attention heads over the speech frames, weighted mean and deviation, linear map; InfoNCE",
+        "attentive.attentive",
+        is_trained=True,
+        speech_pooling=FRAMES,
+    ),
+    Baseline("random", "control: random vectors", "controls.random_vectors", fits_on="none"),
+    Baseline(
+        "random-rotation",
+        "control: the encoders' vectors, the text space turned at random",
+        "controls.random_rotation",
+        fits_on="none",
+        needs_equal_dimensions=True,
+    ),
+    Baseline("shuffled-pairs", "control: `ridge` with its pairing permuted", "controls.shuffled_pairs"),
+    Baseline("duration-only", "control: the recording's duration against the text's length", "controls.duration_only"),
+    Baseline("speaker-only", "control: the mean train text of the recording's speaker", "controls.speaker_only"),
 )
 
 

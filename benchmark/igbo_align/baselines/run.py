@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..corpus.build import Progress
 from ..files import new_folder, readable_json, write_text
 from ..problems import Problem, ProblemsFound
 from ..protocol.release import Release
 from ..scoring.receipt import write_receipt
 from ..scoring.score import score
 from ..scoring.scores import Scores, rounded
-from ..submission.card import Card, parse_card
+from ..scoring.seeds import SEEDS_FILE, SeedSpread, spread_over_seeds
+from ..submission.card import Card
 from ..submission.reading import Embeddings, Submission
 from ..submission.writing import write_submission
-from .inputs import Inputs, Sources, Vectors, reference_encoder, reference_inputs
-from .registry import Baseline, Outcome, baselines_named
+from .cards import baseline_card
+from .inputs import Inputs, Vectors, reference_inputs
+from .outcome import Outcome
+from .recordings import Sources, encode_recordings
+from .registry import Baseline, baselines_named
 
 #: Seed of every baseline; `--seeds N` also runs the N - 1 seeds that follow.
 SEED = 42
-#: The day on which the definitions of these baselines were fixed. Today's date would change the bytes of every run.
-DEFINED_ON = "2026-11-23"
 TRAINING_LOG_FILE = "training_log.json"
+#: Significant digits in the log: fewer than what differs between processors.
+LOG_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -49,20 +54,32 @@ class BaselineRequest:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """A finished baseline: where it is, its scores, and how long fitting took in seconds (never stored)."""
+    """A finished baseline.
+
+    Attributes:
+        baseline: which one.
+        folder: of the submission.
+        scores: of the first seed.
+        fit_s: seconds that fitting took with the first seed; printed, never stored.
+        seeds: spread over seeds, if there were several.
+    """
 
     baseline: Baseline
     folder: Path
     scores: Scores
     fit_s: float
+    seeds: SeedSpread | None
 
 
-def make_baselines(request: BaselineRequest, release: Release, skipped: Callable[[str], None]) -> Iterator[Made]:
+def make_baselines(
+    request: BaselineRequest, release: Release, progress: Progress, skipped: Callable[[str], None]
+) -> Iterator[Made]:
     """Make baselines one after the other, each yielded when its folder is complete.
 
     Args:
         request: what to make.
         release: to make them for.
+        progress: opens a progress bar.
         skipped: told, when none was named, why a baseline is left out.
 
     Raises:
@@ -72,6 +89,9 @@ def make_baselines(request: BaselineRequest, release: Release, skipped: Callable
     inputs = reference_inputs(release)
     chosen = _possible(request, inputs, skipped)
     _refuse_existing([_folder(request.out, baseline) for baseline in chosen])
+    poolings = sorted({baseline.speech_pooling for baseline in chosen if baseline.speech_pooling})
+    if poolings:
+        inputs = encode_recordings(inputs, request.sources, poolings, progress)
     for baseline in chosen:
         yield _make(baseline, request, inputs)
 
@@ -89,7 +109,7 @@ def _possible(request: BaselineRequest, inputs: Inputs, skipped: Callable[[str],
 
 
 def _obstacle(baseline: Baseline, inputs: Inputs, sources: Sources) -> Problem | None:
-    if baseline.needs_recordings and not sources.has_recordings(inputs.release):
+    if baseline.speech_pooling and not sources.has_recordings(inputs.release):
         return Problem(
             "baseline.needs_source",
             baseline.name,
@@ -101,6 +121,9 @@ def _obstacle(baseline: Baseline, inputs: Inputs, sources: Sources) -> Problem |
     if baseline.needs_equal_dimensions and speech != text:
         found, mend = f"{speech} dimensions of speech, {text} of text", "Use a baseline that learns a map."
         return Problem("array.dim_mismatch", baseline.name, found, "equally many", mend)
+    if baseline.is_trained and importlib.util.find_spec("torch") is None:
+        mend = "Install it: pip install 'igbo-align[baselines]'."
+        return Problem("environment.extra", baseline.name, "no torch", "the extra `baselines`", mend)
     return None
 
 
@@ -121,19 +144,32 @@ def _folder(out: Path, baseline: Baseline) -> Path:
 
 
 def _make(baseline: Baseline, request: BaselineRequest, inputs: Inputs) -> Made:
+    recipe = baseline.make  # imports torch where it is needed, before the clock starts
     started = time.perf_counter()
-    outcome = baseline.make(inputs, SEED)
+    outcome = recipe(inputs, SEED)
     fit_s = time.perf_counter() - started
-    card, content = _card(baseline, outcome, inputs.release), _content(outcome, inputs.release)
+    card, content = baseline_card(baseline, outcome, inputs), _content(outcome, inputs.release)
     scores = score(Submission(card, content), inputs.release)
+    seeds = _repeated(baseline, card, scores, request.seeds, inputs) if baseline.is_trained else None
     folder = _folder(request.out, baseline)
     with new_folder(folder) as temporary:
         revision = temporary / card.system.revision
         write_submission(revision, card, content, inputs.release)
         write_receipt(revision, scores)
         if outcome.training_log is not None:
-            write_text(revision / TRAINING_LOG_FILE, readable_json(rounded(outcome.training_log)))
-    return Made(baseline, folder / card.system.revision, scores, fit_s)
+            write_text(revision / TRAINING_LOG_FILE, readable_json(rounded(outcome.training_log, LOG_DIGITS)))
+        if seeds is not None:
+            write_text(revision / SEEDS_FILE, readable_json(seeds.model_dump(mode="json")))
+    return Made(baseline, folder / card.system.revision, scores, fit_s, seeds)
+
+
+def _repeated(baseline: Baseline, card: Card, first: Scores, n_seeds: int, inputs: Inputs) -> SeedSpread | None:
+    """The spread over `n_seeds` seeds, of which the first is done; None for one seed."""
+    scores = {SEED: first}
+    for seed in range(SEED + 1, SEED + n_seeds):
+        content = _content(baseline.make(inputs, seed), inputs.release)
+        scores[seed] = score(Submission(card, content), inputs.release)
+    return spread_over_seeds(scores) if n_seeds > 1 else None
 
 
 def _content(outcome: Outcome, release: Release) -> Embeddings:
@@ -143,29 +179,3 @@ def _content(outcome: Outcome, release: Release) -> Embeddings:
 def _unit_float16(vectors: Vectors) -> NDArray[np.float16]:
     """Rows scaled to unit length, so that all of them use the same part of float16's range."""
     return (vectors / np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))).astype(np.float16)
-
-
-def _card(baseline: Baseline, outcome: Outcome, release: Release) -> Card:
-    speech, text = (reference_encoder(release, modality) for modality in ("speech", "text"))
-    n_fitted = sum(array.size for array in outcome.fitted.values())
-    document: dict[str, Any] = {
-        "schema_version": 1,
-        "system": {
-            "name": baseline.name,
-            "org": "baselines",
-            "revision": "1",
-            "licence": release.spec.source.licence or "see the corpus",
-        },
-        "speech_encoder": {
-            "id": speech["id"],
-            "revision": speech["revision"],
-            "pooling": baseline.speech_pooling or speech["pooling"],
-        },
-        "text_encoder": {"id": text["id"], "revision": text["revision"], "pooling": text["pooling"]},
-        "alignment": {"method": baseline.summary, "trained_on_pairs": baseline.fits_on},
-        "submitter": "igbo-align",
-        "created": DEFINED_ON,
-        "benchmark": release.benchmark(),
-        "notes": "; ".join([f"{n_fitted} fitted numbers", *(f"{k} {v}" for k, v in outcome.choices.items())]),
-    }
-    return parse_card(readable_json(document).encode())

@@ -17,10 +17,25 @@ def made_table(made: Sequence[Made]) -> Table:
     """R@1 and MRR on the held-out pairs, the memorisation gap, and the seconds that fitting took."""
     table = Table(title="Baselines, track heldout", box=SIMPLE, title_style="bold", title_justify="left")
     table.add_column("baseline")
-    for name in (*(f"R@1 {_ARROWS[direction]}" for direction in DIRECTIONS), "MRR", "train-test gap", "fitted in s"):
+    for name in (
+        *(f"R@1 {_ARROWS[direction]}" for direction in DIRECTIONS),
+        "MRR",
+        "over seeds",
+        "train-test gap",
+        "fitted in s",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     for item in made:
         recalls = [item.scores.tracks["heldout"][direction]["recall@1"].value for direction in DIRECTIONS]
-        numbers = [*recalls, item.scores.mean_mrr("heldout"), item.scores.memorisation_gap.value]
-        table.add_row(item.baseline.name, *(f"{number:.3f}" for number in numbers), f"{item.fit_s:.2f}")
+        numbers = [f"{number:.3f}" for number in (*recalls, item.scores.mean_mrr("heldout"))]
+        gap = f"{item.scores.memorisation_gap.value:+.3f}"
+        table.add_row(item.baseline.name, *numbers, _spread(item), gap, f"{item.fit_s:.2f}")
     return table
+
+
+def _spread(item: Made) -> str:
+    """Mean and standard deviation of the MRR over seeds."""
+    if item.seeds is None:
+        return ""
+    spread = item.seeds.tracks["heldout"]["mrr"]
+    return f"{spread.mean:.3f} ± {spread.spread:.3f}"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .console import say, stdout
+from .console import progress_bar, say, stdout
 
 
 def baseline(
@@ -33,7 +33,7 @@ def baseline(
     ] = None,
 ) -> None:
     """Make baselines: zero-shot, the paper's projection, stronger maps, and controls."""
-    from ..baselines.inputs import Sources
+    from ..baselines.recordings import Sources
     from ..baselines.run import BaselineRequest, make_baselines
     from ..hub import load_release
     from .baseline_table import made_table
@@ -41,7 +41,7 @@ def baseline(
     request = BaselineRequest(out, names or (), seeds, Sources(source, speech_encoder, text_encoder, workers))
     loaded = load_release(release)
     made = []
-    for item in make_baselines(request, loaded, lambda message: say(message, "yellow")):
+    for item in make_baselines(request, loaded, progress_bar, lambda message: say(message, "yellow")):
         say(f"{item.baseline.name}: {item.fit_s:.2f} s, {item.folder}")
         made.append(item)
     if loaded.spec.notice:

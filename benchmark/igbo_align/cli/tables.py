@@ -13,6 +13,7 @@ from ..protocol.spec import DIRECTIONS, TRACKS
 from ..scoring.comparison import TrackComparison
 from ..scoring.leaderboard import Leaderboard, mean_mrr_estimate, reported_rows
 from ..scoring.scores import Estimate, Scores
+from ..scoring.seeds import SeedSpread
 
 _ARROWS = {"speech_to_text": "S→T", "text_to_speech": "T→S"}
 _HEADERS = {"mrr": "MRR", "mean_rank": "mean rank", "median_rank": "median"}
@@ -59,11 +60,13 @@ def leaderboard_table(board: Leaderboard, track: str) -> Table:
     for name in ("MRR", *(f"{_header(m)} {_ARROWS[d]}" for d, m in metrics), "train-test gap"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("trained on")
-    for rank, _, scores in board.rank_rows(track):
+    spread = dict(zip(board.names, board.seeds, strict=True))
+    for rank, name, scores in board.rank_rows(track):
         cells = [_stacked(scores.tracks[track][d][m]) for d, m in metrics]
         gap, mean = scores.memorisation_gap, mean_mrr_estimate(scores, track)
         remembered = _stacked(Estimate(gap.value, gap.low, gap.high))
-        table.add_row(str(rank), _system(scores), _stacked(mean), *cells, remembered, scores.trained_on_pairs)
+        system = Text.assemble(_system(scores), (_over_seeds(spread.get(name), track), "dim"))
+        table.add_row(str(rank), system, _stacked(mean), *cells, remembered, scores.trained_on_pairs)
     first = board.scores[0].tracks[track]
     chance = [_number(first[d][m].chance, m) for d, m in metrics]
     mean_chance = sum(first[d]["mrr"].chance or 0 for d in DIRECTIONS) / len(DIRECTIONS)
@@ -126,6 +129,14 @@ def _header(metric: str) -> str:
 def _stacked(estimate: Estimate) -> Text:
     """The value, and its interval in a line below."""
     return Text.assemble(_number(estimate.value, ""), (f"\n{estimate.low:.2f}…{estimate.high:.2f}", "dim"))
+
+
+def _over_seeds(seeds: SeedSpread | None, track: str) -> str:
+    """A second line below the system: mean and standard deviation of its MRR over seeds."""
+    if seeds is None:
+        return ""
+    mrr = seeds.tracks[track]["mrr"]
+    return f"\n{len(seeds.seeds)} seeds: {mrr.mean:.3f} ± {mrr.spread:.3f}"
 
 
 def _listed(counts: dict[str, int]) -> str:

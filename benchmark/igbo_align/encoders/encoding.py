@@ -7,11 +7,12 @@ moment, the same command continues with what the cache holds and ends with the s
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from ..problems import Problem, ProblemsFound, problem
 from ..protocol.spec import Audio
 from .cache import VectorCache, cache_key
 from .identity import EncoderIdentity
-from .pooling import pool_frames
+from .pooling import reduce_frames
 from .speech import load_speech_encoder
 from .text import load_text_encoder
 
@@ -35,7 +36,10 @@ Report = Callable[[int], None]
 
 @dataclass(frozen=True)
 class SpeechJob:
-    """How recordings become vectors: the encoder, the pooling, and how the audio is prepared."""
+    """How recordings become vectors: the encoder, the pooling, and how the audio is prepared.
+
+    With `pooling.FRAMES` as its pooling a job keeps the frames of each recording instead, (t, d).
+    """
 
     encoder: EncoderIdentity
     pooling: str
@@ -57,10 +61,10 @@ class SpeechJob:
         )
 
     def vector(self, data: bytes) -> NDArray[np.float32]:
-        """The vector of one recording's encoded bytes."""
+        """The vector (or the frames) of one recording's encoded bytes."""
         waveform = load_waveform(data, self.audio)
         frames, speech = load_speech_encoder(self.encoder).frames(waveform, self.audio.sampling_rate_hz)
-        return pool_frames(frames, speech, self.pooling)
+        return reduce_frames(frames, speech, self.pooling)
 
 
 def encode_speech(
@@ -168,7 +172,7 @@ def _in_processes(
         return
     _check_in_this_process(job)
     pending: dict[Future, tuple[str, str]] = {}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
         try:
             pending[pool.submit(_work, job, first[1])] = first[0]
             for label, data in todo:
@@ -185,6 +189,13 @@ def _in_processes(
                 expected="workers that live",
                 mend="Run the same command again, with fewer --workers; finished vectors are kept.",
             ) from error
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when the command is killed, instead of waiting for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _check_in_this_process(job: SpeechJob) -> None:

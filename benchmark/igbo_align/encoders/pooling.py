@@ -57,6 +57,29 @@ def pool_frames(frames: Frames, speech: int, pooling: str) -> NDArray[np.float32
     return (vector / norm if norm > 0 else vector).astype(np.float32)
 
 
+#: What a job keeps of a recording that is to be pooled later: its speech frames, ten a second.
+FRAMES = "frames-10hz"
+FRAMES_PER_S = 10
+#: Whisper's encoder gives fifty frames a second.
+_AVERAGED = 50 // FRAMES_PER_S
+
+
+def reduce_frames(frames: Frames, speech: int, reduction: str) -> NDArray[np.float32]:
+    """What is kept of one recording: a vector for the name of a pooling, (t, d) slow frames for `FRAMES`."""
+    return slow_frames(frames, speech) if reduction == FRAMES else pool_frames(frames, speech, reduction)
+
+
+def slow_frames(frames: Frames, speech: int) -> NDArray[np.float32]:
+    """Means of five frames each over the frames that hold the recording, (t, d) float32, ten a second.
+
+    The last mean is over what is left, one to five frames.
+    """
+    held = frames[: max(speech, 1)].astype(np.float64)
+    starts = np.arange(0, len(held), _AVERAGED)
+    counts = np.diff(np.append(starts, len(held)))
+    return (np.add.reduceat(held, starts, axis=0) / counts[:, None]).astype(np.float32)
+
+
 def require_pooling(name: str) -> str:
     """The name, if it is a pooling; a problem with the known names otherwise."""
     if name not in POOLINGS:

@@ -22,6 +22,7 @@ from ..submission.sandbox import Decoder
 from .comparison import ranked, require_same_benchmark, track_difference
 from .score import score
 from .scores import Estimate, Scores, rounded
+from .seeds import SeedSpread, read_seeds
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,7 @@ class Leaderboard:
     release: Release
     names: list[str]
     scores: list[Scores]
+    seeds: list[SeedSpread | None]
 
     def rank_rows(self, track: str) -> list[tuple[int, str, Scores]]:
         """Tied dense rank, submission and scores, best first by mean MRR of the track."""
@@ -41,8 +43,8 @@ class Leaderboard:
         """The whole board as one JSON document."""
         ranks = {track: {name: rank for rank, name, _ in self.rank_rows(track)} for track in TRACKS}
         rows = [
-            _row(name, scores, {track: ranks[track][name] for track in TRACKS})
-            for name, scores in zip(self.names, self.scores, strict=True)
+            _row(name, scores, {track: ranks[track][name] for track in TRACKS}, seeds)
+            for name, scores, seeds in zip(self.names, self.scores, self.seeds, strict=True)
         ]
         return rounded(
             {
@@ -88,12 +90,14 @@ def build_leaderboard(submissions: Path, release: Release) -> Leaderboard:
                 decoder.prepare(after)
             scores.append(score(submission, release))
     require_same_benchmark(scores)
-    return Leaderboard(release, [folder.relative_to(submissions).as_posix() for folder in folders], scores)
+    names = [folder.relative_to(submissions).as_posix() for folder in folders]
+    return Leaderboard(release, names, scores, [read_seeds(folder) for folder in folders])
 
 
 def submission_folders(submissions: Path) -> list[Path]:
     """Folders of the submissions below a folder, sorted; what a killed process left unfinished is none."""
-    return sorted(path.parent for path in submissions.glob(f"*/*/{CARD_FILE}") if not is_temporary(path.parent.name))
+    folders = [path.parent for path in submissions.glob(f"*/*/{CARD_FILE}")]
+    return sorted(folder for folder in folders if not any(map(is_temporary, (folder.name, folder.parent.name))))
 
 
 def mean_mrr_estimate(scores: Scores, track: str) -> Estimate:
@@ -110,7 +114,7 @@ def reported_rows() -> Sequence[dict[str, Any]]:
     return json.loads((resources.files("igbo_align.scoring") / "reported.json").read_bytes())
 
 
-def _row(name: str, scores: Scores, ranks: dict[str, int]) -> dict[str, Any]:
+def _row(name: str, scores: Scores, ranks: dict[str, int], seeds: SeedSpread | None) -> dict[str, Any]:
     document = scores.as_json()
     return {
         "submission": name,
@@ -121,5 +125,6 @@ def _row(name: str, scores: Scores, ranks: dict[str, int]) -> dict[str, Any]:
         "tracks": document["tracks"],
         "similarity": document["similarity"],
         "diagnostics": document["diagnostics"],
+        "seeds": None if seeds is None else seeds.model_dump(mode="json"),
         "provenance": document["provenance"],
     }

@@ -9,30 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..diagnostics.diagnose import Diagnostics
 from ..diagnostics.memorisation import MemorisationGap
 from ..metrics.ranking import Standings
 from ..metrics.retrieval import reciprocal_rank
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS
 from ..statistics.alignment_tests import TTest
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A metric: its value, the bootstrap interval, its level under chance, and Wilson's interval for recalls."""
-
-    value: float
-    low: float
-    high: float
-    chance: float | None = None
-    wilson: tuple[float, float] | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The estimate as score files hold it."""
-        fields = {"value": self.value, "low": self.low, "high": self.high, "chance": self.chance}
-        if self.wilson is not None:
-            fields["wilson"] = list(self.wilson)
-        return {name: value for name, value in fields.items() if value is not None}
+from ..statistics.estimates import Estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +78,13 @@ class Scores:
     card: Mapping[str, Any]
     tracks: Mapping[str, Mapping[str, DirectionScores]]
     similarity: SimilarityScores
-    memorisation_gap: MemorisationGap
+    diagnostics: Diagnostics
     provenance: Mapping[str, Any]
+
+    @property
+    def memorisation_gap(self) -> MemorisationGap:
+        """Reciprocal rank of train queries minus that of test queries, the diagnostic that the board shows."""
+        return self.diagnostics.memorisation_gap
 
     def reciprocal_ranks(self, track: str) -> NDArray[np.float64]:
         """Per query of a track, the mean over both directions of the expected reciprocal rank, (n,) in (0, 1]."""
@@ -119,7 +108,8 @@ class Scores:
             "diagnostics": {
                 "memorisation_gap": vars(self.memorisation_gap)
                 | {"flagged": self.memorisation_gap.excludes_zero and self.trained_on_pairs == "none"}
-            },
+            }
+            | self.diagnostics.as_json(self.release.ids),
             "per_query": self._per_query(),
             "provenance": dict(self.provenance),
         }

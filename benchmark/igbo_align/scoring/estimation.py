@@ -1,0 +1,71 @@
+"""From standings to metrics with intervals: the columns of every table (PROTOCOL section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..metrics.ranking import Standings, full_standings, pool_standings
+from ..metrics.retrieval import chance_standings, expected_rank, recall_at_k, reciprocal_rank
+from ..protocol.release import Release
+from ..protocol.spec import DIRECTIONS, TRACKS, Scoring
+from ..statistics.bootstrap import bootstrap_means, bootstrap_medians, percentile_interval, resample_counts
+from ..statistics.estimates import Estimate, exact_mean
+from ..statistics.proportions import wilson_interval
+
+#: track -> direction -> standings of the track's queries.
+TrackStandings = Mapping[str, Mapping[str, Standings]]
+
+
+def standings_by_track(matrices: Mapping[str, NDArray], release: Release) -> TrackStandings:
+    """Standings in every track and direction.
+
+    Args:
+        matrices: direction -> (n, n) similarities in any unit that compares exactly, rows queries.
+        release: whose pools, test pairs and text groups are used.
+    """
+    return {
+        track: {direction: _standings(matrices[direction], track, direction, release) for direction in DIRECTIONS}
+        for track in TRACKS
+    }
+
+
+def _standings(matrix: NDArray, track: str, direction: str, release: Release) -> Standings:
+    if track == "full":
+        return full_standings(matrix, release.groups)
+    return pool_standings(matrix, release.queries(track), release.pools[track][direction])
+
+
+def metric_names(scoring: Scoring) -> list[str]:
+    """Names of the metrics in the order of reports: recalls, MRR, mean rank, median rank."""
+    return [*(f"recall@{k}" for k in scoring.recall_at), "mrr", "mean_rank", "median_rank"]
+
+
+def metric_estimates(standings: Standings, scoring: Scoring) -> dict[str, Estimate]:
+    """Every metric with its bootstrap interval, its level under chance, and Wilson's interval for recalls."""
+    n = len(standings.better)
+    counts = resample_counts(n, scoring.bootstrap_resamples, scoring.seed)
+    per_query = per_query_metrics(standings, scoring)
+    samples = np.column_stack([bootstrap_means(per_query, counts), bootstrap_medians(per_query[:, -1], counts)])
+    low, high = percentile_interval(samples, scoring.confidence)
+    values = _aggregated(per_query)
+    chance = _aggregated(per_query_metrics(chance_standings(standings.candidates), scoring))
+    estimates = {}
+    for i, name in enumerate(metric_names(scoring)):
+        is_recall = i < len(scoring.recall_at)
+        wilson = wilson_interval(values[i], n, scoring.confidence) if is_recall else None
+        estimates[name] = Estimate(values[i], float(low[i]), float(high[i]), chance[i], wilson)
+    return estimates
+
+
+def per_query_metrics(standings: Standings, scoring: Scoring) -> NDArray[np.float64]:
+    """(n, metrics) recalls, reciprocal rank and expected rank of every query."""
+    recalls = [recall_at_k(standings, k) for k in scoring.recall_at]
+    return np.column_stack([*recalls, reciprocal_rank(standings), expected_rank(standings)])
+
+
+def _aggregated(per_query: NDArray[np.float64]) -> list[float]:
+    """Means of the columns, summed without rounding, and the median of the last column, the rank."""
+    return [*(exact_mean(column) for column in per_query.T), float(np.median(per_query[:, -1]))]

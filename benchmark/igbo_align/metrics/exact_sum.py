@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 def row_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Correctly rounded sum of each row, (n,): bit for bit `math.fsum`, whatever the order of the columns.
 
+    Where `math.fsum` raises OverflowError the sum is infinite.
+
     Args:
         values: (n, d) float64, no number negative, d <= 2**20.
-
-    Raises:
-        OverflowError: a sum of finite numbers exceeds the range of float64, as `math.fsum` raises it.
     """
     d = values.shape[1]
     with np.errstate(invalid="ignore", over="ignore"):

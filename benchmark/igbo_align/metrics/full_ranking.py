@@ -8,9 +8,8 @@ n d. `docs/decisions/0020-exact-ranking.md` derives why the counts are exact.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from .numpy_sweep import NumpySweep
 from .ranking import Ranks, Standings, repeated_groups
 from .retrieval import expected_rank
-from .tile_counts import Counts, Limits, TileCounts, Undecided, exact_pairs
+from .tile_counts import Counts, Limits, Matrix, Pairs, Tile, TileCounts, exact_pairs
 from .unit_rows import UnitRows, blocks, unit_rows
 
 #: Rows of a block of similarities inside one text group.
@@ -33,31 +32,27 @@ class Sweep(Protocol):
     tile_rows: int
     tile_columns: int
 
-    def count(self, rows: slice, columns: slice) -> TileCounts:
-        """Counts of a tile, rows and columns being slices with a start and a stop."""
+    def counts(self, tiles: Iterable[Tile]) -> Iterator[TileCounts]:
+        """Counts of each tile, in the order of the tiles."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Everything that a pass compares: unit vectors, and the limit of each query.
+    """Everything that a pass compares.
 
     Attributes:
-        speech: the rows of the matrix.
-        text: its columns.
-        limits: of the speech queries and of the text queries; each query's best correct similarity.
-        tied_correct: for both, (n,) correct candidates that reach the limit.
+        matrix: speech in rows, text in columns; the limit of a query is its best correct similarity.
+        tied_correct: of speech and of text queries, (n,) correct candidates that reach the limit.
         group_size: (n,) correct candidates of each query.
     """
 
-    speech: UnitRows
-    text: UnitRows
-    limits: tuple[Limits, Limits]
+    matrix: Matrix
     tied_correct: tuple[NDArray[np.int64], NDArray[np.int64]]
     group_size: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.speech)
+        return len(self.group_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,61 +88,56 @@ def rank_all(
         text: (n, d) text vectors; row i belongs to row i of `speech`.
         groups: (n,) text group of each pair. Every member of a query's group is correct: the best-ranked one counts
             and the others are no candidates. None: no two pairs share a text.
-        threads: that compare; all that the process may use by default. The BLAS has its own.
+        threads: all that the process may use by default.
         device: `cpu`, or a device of torch such as `cuda`.
         progress: called with the number of speech rows that were finished since the last call.
 
     Raises:
         ValueError: the shapes differ, or a row is not finite or all zero.
     """
-    with thread_pool(threads) as pool:
-        corpus = prepare(speech, text, pool, groups)
-        counts = count_rows(corpus, slice(0, len(corpus)), pool, device, progress)
+    corpus = prepare(speech, text, groups, threads)
+    counts = count_rows(corpus, slice(0, len(corpus)), threads, device, progress)
     by_speech, by_text = standings(corpus, counts.by_speech, counts.by_text)
     return Ranks(expected_rank(by_speech), expected_rank(by_text))
 
 
-def prepare(speech: ArrayLike, text: ArrayLike, pool: Executor, groups: ArrayLike | None = None) -> Corpus:
-    """Scale both sides to integers and find each query's limit; errors as in `rank_all`."""
-    left, right = unit_rows(speech, pool), unit_rows(text, pool)
-    if left.rounded.shape != right.rounded.shape:
-        shapes = f"{left.rounded.shape} and {right.rounded.shape}"
-        raise ValueError(f"expected speech and text of one shape, found {shapes}")
-    n = len(left)
-    diagonal = np.concatenate([np.empty(0), *pool.map(lambda part: _diagonal(left, right, part), _parts(n))])
-    best = diagonal.copy(), diagonal.copy()
+def prepare(speech: ArrayLike, text: ArrayLike, groups: ArrayLike | None = None, threads: int | None = None) -> Corpus:
+    """Scale both sides to integers and find each query's limit; arguments and errors as in `rank_all`."""
+    with ThreadPoolExecutor(threads or available_threads()) as pool:
+        left, right = unit_rows(speech, pool), unit_rows(text, pool)
+        n = len(left)
+        if left.rounded.shape != right.rounded.shape:
+            shapes = f"{left.rounded.shape} and {right.rounded.shape}"
+            raise ValueError(f"expected speech and text of one shape, found {shapes}")
+        diagonal = np.concatenate([np.empty(0), *pool.map(lambda part: _diagonal(left, right, part), _parts(n))])
+    best = diagonal, diagonal.copy()
     tied = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
     group_size = np.ones(n, dtype=np.int64)
-    if groups is not None:
-        numbers = np.asarray(groups)
-        if numbers.shape != (n,):
-            raise ValueError(f"expected one text group a row, shape {(n,)}, found {numbers.shape}")
-        for members in repeated_groups(numbers):
-            group_size[members] = len(members)
-            for queries, candidates, side in ((left, right, 0), (right, left, 1)):
-                best[side][members], tied[side][members] = _best_in_group(queries, candidates, members)
-    limits = Limits.of(best[0], left.dimensions), Limits.of(best[1], left.dimensions)
-    return Corpus(left, right, limits, tied, group_size)
+    for members in _shared_texts(groups, n):
+        group_size[members] = len(members)
+        for side, queries, candidates in ((0, left, right), (1, right, left)):
+            best[side][members], tied[side][members] = _best_in_group(queries, candidates, members)
+    limits = (Limits.of(of_side, left.dimensions) for of_side in best)
+    return Corpus(Matrix(left, right, *limits), tied, group_size)
 
 
 def count_rows(
     corpus: Corpus,
     rows: slice,
-    pool: Executor,
+    threads: int | None = None,
     device: str = "cpu",
     progress: Callable[[int], object] | None = None,
 ) -> PassCounts:
-    """One pass over some rows of the similarity matrix and all of its columns."""
-    sweep = _sweep(corpus, pool, device)
+    """One pass over some rows of the similarity matrix and all of its columns; arguments as in `rank_all`."""
+    sweep = _sweep(corpus.matrix, threads, device)
     by_speech, by_text = Counts.zero(rows.stop - rows.start), Counts.zero(len(corpus))
     settled_exactly = 0
-    for part in blocks(rows, sweep.tile_rows):
-        for columns in blocks(slice(0, len(corpus)), sweep.tile_columns):
-            tile = sweep.count(part, columns)
-            by_speech.add(slice(part.start - rows.start, part.stop - rows.start), tile.rows)
-            by_text.add(columns, tile.columns)
-            settled_exactly += tile.settled_exactly
-        if progress:
+    for counts in sweep.counts(_tiles(rows, slice(0, len(corpus)), sweep)):
+        part, columns = counts.tile.rows, counts.tile.columns
+        by_speech.add(slice(part.start - rows.start, part.stop - rows.start), counts.rows)
+        by_text.add(columns, counts.columns)
+        settled_exactly += counts.settled_exactly
+        if progress and columns.stop == len(corpus):
             progress(part.stop - part.start)
     return PassCounts(rows, by_speech, by_text, settled_exactly)
 
@@ -160,23 +150,38 @@ def standings(corpus: Corpus, by_speech: Counts, by_text: Counts) -> tuple[Stand
     return first, second
 
 
-@contextmanager
-def thread_pool(threads: int | None = None) -> Iterator[Executor]:
-    """Threads for the work between products: as many as asked for, or as the process may use."""
+def available_threads() -> int:
+    """Threads that this process may use: its share of the processor, or OMP_NUM_THREADS where that is less.
+
+    Launchers that start several processes on a machine share its cores out by that variable.
+    """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # Launchers that start several processes on a machine share its cores out by this variable; a BLAS obeys it too.
-    shared_out = os.environ.get("OMP_NUM_THREADS", "")
-    most = min(allowed, int(shared_out)) if shared_out.isdecimal() and int(shared_out) else allowed
-    with ThreadPoolExecutor(threads or most) as pool:
-        yield pool
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    return min(allowed, int(share)) if share.isdecimal() and int(share) else allowed
 
 
-def _sweep(corpus: Corpus, pool: Executor, device: str) -> Sweep:
+def _sweep(matrix: Matrix, threads: int | None, device: str) -> Sweep:
     if device == "cpu":
-        return NumpySweep(corpus.speech, corpus.text, corpus.limits, pool)
+        return NumpySweep(matrix, threads or available_threads())
     from .torch_sweep import TorchSweep
 
-    return TorchSweep(corpus.speech, corpus.text, corpus.limits, device)
+    return TorchSweep(matrix, device)
+
+
+def _tiles(rows: slice, columns: slice, sweep: Sweep) -> Iterator[Tile]:
+    for block_of_rows in blocks(rows, sweep.tile_rows):
+        for block_of_columns in blocks(columns, sweep.tile_columns):
+            yield Tile(block_of_rows, block_of_columns)
+
+
+def _shared_texts(groups: ArrayLike | None, n: int) -> Iterator[NDArray[np.int64]]:
+    """Positions of the members of each text group with more than one."""
+    if groups is None:
+        return iter(())
+    numbers = np.asarray(groups)
+    if numbers.shape != (n,):
+        raise ValueError(f"expected one text group a row, shape {(n,)}, found {numbers.shape}")
+    return repeated_groups(numbers)
 
 
 def _parts(n: int) -> Iterator[slice]:
@@ -185,7 +190,7 @@ def _parts(n: int) -> Iterator[slice]:
 
 def _diagonal(left: UnitRows, right: UnitRows, part: slice) -> NDArray[np.float64]:
     own = np.arange(part.start, part.stop)
-    return exact_pairs(left, right, Undecided(own, own))
+    return exact_pairs(left, right, Pairs(own, own))
 
 
 def _best_in_group(

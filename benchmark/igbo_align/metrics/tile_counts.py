@@ -1,8 +1,8 @@
 """What a tile of the similarity matrix says: how many candidates are better, and which pairs are too close to call.
 
-A tile is a block of rows (speech) times a block of columns (text). Each row and each column has a limit, the
-similarity of its own correct pair. A float32 product decides every pair that is further from the limit than the
-product's error bound; `settled` decides the others in exact integer arithmetic.
+Each row (speech query) and each column (text query) of the matrix has a limit, the similarity of its own correct
+pair. A float32 product decides every pair that is further from the limit than the product's error bound;
+`Matrix.settled` decides the others in exact integer arithmetic.
 """
 
 from __future__ import annotations
@@ -16,34 +16,32 @@ from .unit_rows import UnitRows, product_error_bound
 
 #: Pairs whose vectors are gathered at a time: small arrays stay in cache and reuse memory, large ones are slow to get.
 _GATHERED = 64
-#: Above this share of undecided comparisons an exact product is faster than a dot product for each.
+#: Above this share of undecided comparisons an exact product of the tile is faster than a dot product for each.
 MOSTLY_UNDECIDED = 1 / 16
 
 
+@dataclass(frozen=True)
+class Tile:
+    """A block of rows and columns; both slices have a start and a stop."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and of columns."""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+
 @dataclass(frozen=True, eq=False)
-class Limits:
-    """Exact similarities to compare with, and the float32 numbers between which a product does not decide.
+class Pairs:
+    """Pairs of a row and a column by their positions in the whole matrix, (k,) int64 each."""
 
-    Attributes:
-        exact: (n,) whole numbers.
-        above: (n,) float32; a product greater than this is certainly better.
-        below: (n,) float32; a product less than this is certainly worse.
-    """
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
 
-    exact: NDArray[np.float64]
-    above: NDArray[np.float32]
-    below: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, exact: NDArray[np.float64], dimensions: int) -> Limits:
-        """Limits for float32 products of `UnitRows` with so many dimensions."""
-        bound = product_error_bound(dimensions)
-        # Sums of whole numbers below 2**52, so they are exact; rounding to float32 may only ever widen the gap.
-        high, low = exact + bound, exact - bound
-        above, below = high.astype(np.float32), low.astype(np.float32)
-        above = np.where(above < high, np.nextafter(above, np.float32(np.inf)), above)
-        below = np.where(below > low, np.nextafter(below, np.float32(-np.inf)), below)
-        return cls(exact, above, below)
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,44 +66,91 @@ class Counts:
 class TileCounts:
     """Counts of a tile's rows and columns, and how many comparisons the float32 product left open."""
 
+    tile: Tile
     rows: Counts
     columns: Counts
     settled_exactly: int
 
 
 @dataclass(frozen=True, eq=False)
-class Undecided:
-    """Pairs too close to a limit: positions of row and column in the whole matrix, (k,) each."""
+class Limits:
+    """Exact similarities to compare with, and the float32 numbers between which a product does not decide.
 
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-
-
-def settled(
-    left: UnitRows, right: UnitRows, limits: Limits, undecided: Undecided, compared: NDArray[np.int64], part: slice
-) -> Counts:
-    """Exact counts of the undecided pairs.
-
-    Args:
-        left: rows of the matrix.
-        right: its columns.
-        limits: of the rows or of the columns.
-        undecided: the pairs.
-        compared: which limit each pair is compared with, `undecided.rows` or `undecided.columns`.
-        part: the positions to count for.
+    Attributes:
+        exact: (n,) whole numbers.
+        above: (n,) float32; a product greater than this is certainly better.
+        below: (n,) float32; a product less than this is certainly worse.
     """
-    similarities = exact_pairs(left, right, undecided)
-    own, length = limits.exact[compared], part.stop - part.start
-    place = compared - part.start
-    better = np.bincount(place[similarities > own], minlength=length)
-    return Counts(better, np.bincount(place[similarities == own], minlength=length))
+
+    exact: NDArray[np.float64]
+    above: NDArray[np.float32]
+    below: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, exact: NDArray[np.float64], dimensions: int) -> Limits:
+        """Limits for float32 products of `UnitRows` with so many dimensions."""
+        bound = product_error_bound(exact, dimensions)
+        # Sums of whole numbers below 2**52, so they are exact; rounding to float32 may only ever widen the gap.
+        high, low = exact + bound, exact - bound
+        above, below = high.astype(np.float32), low.astype(np.float32)
+        above = np.where(above < high, np.nextafter(above, np.float32(np.inf)), above)
+        below = np.where(below > low, np.nextafter(below, np.float32(-np.inf)), below)
+        return cls(exact, above, below)
 
 
-def exact_pairs(left: UnitRows, right: UnitRows, pairs: Undecided) -> NDArray[np.float64]:
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """The similarity matrix, never stored: the vectors of its rows and columns, and the limits of both."""
+
+    left: UnitRows
+    right: UnitRows
+    row_limits: Limits
+    column_limits: Limits
+
+    def settled(self, tile: Tile, by_row: Pairs, by_column: Pairs) -> TileCounts:
+        """Exact counts of the pairs too close to the limit of their row, and of those too close to their column's."""
+        both = Pairs(np.concatenate([by_row.rows, by_column.rows]), np.concatenate([by_row.columns, by_column.columns]))
+        of_rows, of_columns = np.split(exact_pairs(self.left, self.right, both), [len(by_row)])
+        rows = _counts(of_rows, self.row_limits, by_row.rows, tile.rows)
+        columns = _counts(of_columns, self.column_limits, by_column.columns, tile.columns)
+        return TileCounts(tile, rows, columns, len(both))
+
+    def exact_counts(self, tile: Tile) -> TileCounts:
+        """Counts by an exact float64 product: for vectors so alike that the float32 one decides too little."""
+        similarity = self.left.integers(tile.rows) @ self.right.integers(tile.columns).T
+        of_rows, of_columns = self.row_limits.exact[tile.rows, None], self.column_limits.exact[tile.columns]
+        rows, columns = (
+            Counts((similarity > own).sum(axis=axis), (similarity == own).sum(axis=axis))
+            for axis, own in ((1, of_rows), (0, of_columns))
+        )
+        return TileCounts(tile, rows, columns, 2 * similarity.size)
+
+    def require_bound(self, found: NDArray[np.float32], diagonal: NDArray[np.int64]) -> None:
+        """Check float32 products of some pairs (k, k), (number,), against their error bound.
+
+        Raises:
+            ArithmeticError: they are not float32 products but of reduced precision, such as TensorFloat-32.
+        """
+        exact = exact_pairs(self.left, self.right, Pairs(diagonal, diagonal))
+        error, bound = np.abs(found - exact), product_error_bound(exact, self.left.dimensions)
+        if not (error <= bound).all():
+            raise ArithmeticError(
+                f"found a matrix product with an error of {error.max():.3g}, expected at most {bound.min():.3g}: "
+                "switch off the reduced precision of matrix products (TensorFloat-32, bfloat16) of this device"
+            )
+
+
+def on_diagonal(tile: Tile) -> NDArray[np.int64]:
+    """Positions of the first few pairs of a tile that lie on the diagonal of the matrix, (k,); perhaps none."""
+    start = max(tile.rows.start, tile.columns.start)
+    return np.arange(start, min(tile.rows.stop, tile.columns.stop, start + _GATHERED))
+
+
+def exact_pairs(left: UnitRows, right: UnitRows, pairs: Pairs) -> NDArray[np.float64]:
     """Exact integer similarities of pairs, (k,)."""
-    similarities = np.empty(len(pairs.rows))
+    similarities = np.empty(len(pairs))
     whole = left.remainder is None and right.remainder is None
-    for start in range(0, len(similarities), _GATHERED):
+    for start in range(0, len(pairs), _GATHERED):
         part = slice(start, start + _GATHERED)
         i, j = pairs.rows[part], pairs.columns[part]
         # Converting to float64 inside the sum saves a pass over the gathered rows.
@@ -114,35 +159,8 @@ def exact_pairs(left: UnitRows, right: UnitRows, pairs: Undecided) -> NDArray[np
     return similarities
 
 
-def on_diagonal(rows: slice, columns: slice) -> NDArray[np.int64]:
-    """Positions of the first few pairs of a tile that lie on the diagonal of the matrix, (k,); perhaps none."""
-    start = max(rows.start, columns.start)
-    return np.arange(start, min(rows.stop, columns.stop, start + _GATHERED))
-
-
-def require_bound(found: NDArray[np.float32], left: UnitRows, right: UnitRows, pairs: NDArray[np.int64]) -> None:
-    """Check float32 products of the pairs (k, k), (k,), against their error bound.
-
-    Raises:
-        ArithmeticError: they are not float32 products but of reduced precision, such as TensorFloat-32.
-    """
-    error = np.abs(found - exact_pairs(left, right, Undecided(pairs, pairs)))
-    bound = product_error_bound(left.dimensions)
-    if not (error <= bound).all():
-        raise ArithmeticError(
-            f"found a matrix product with an error of {error.max():.3g}, expected at most {bound:.3g}: "
-            "switch off the reduced precision of matrix products (TensorFloat-32, bfloat16) of this device"
-        )
-
-
-def exact_tile(
-    left: UnitRows, right: UnitRows, limits: tuple[Limits, Limits], rows: slice, columns: slice
-) -> TileCounts:
-    """Counts of a tile by an exact float64 product: for vectors so alike that the float32 one decides too little."""
-    similarity = left.integers(rows) @ right.integers(columns).T
-    of_rows, of_columns = limits[0].exact[rows, None], limits[1].exact[columns]
-    counts = [
-        Counts((similarity > own).sum(axis=axis), (similarity == own).sum(axis=axis))
-        for axis, own in ((1, of_rows), (0, of_columns))
-    ]
-    return TileCounts(counts[0], counts[1], 2 * similarity.size)
+def _counts(similarities: NDArray[np.float64], limits: Limits, compared: NDArray[np.int64], part: slice) -> Counts:
+    """How many similarities are above and at the limit each is compared with, for the limits of a part."""
+    own, place, length = limits.exact[compared], compared - part.start, part.stop - part.start
+    better = np.bincount(place[similarities > own], minlength=length)
+    return Counts(better, np.bincount(place[similarities == own], minlength=length))

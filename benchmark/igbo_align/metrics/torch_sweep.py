@@ -1,21 +1,11 @@
-"""Counting a tile on a device of torch: the product and all comparisons there, the undecided pairs here."""
+"""Counting tiles on a device of torch: the product and all comparisons there, the undecided pairs here."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from .tile_counts import (
-    MOSTLY_UNDECIDED,
-    Counts,
-    Limits,
-    TileCounts,
-    Undecided,
-    exact_tile,
-    on_diagonal,
-    require_bound,
-    settled,
-)
-from .unit_rows import UnitRows
+from .tile_counts import MOSTLY_UNDECIDED, Matrix, Pairs, Tile, TileCounts, on_diagonal
 
 if TYPE_CHECKING:
     import torch
@@ -26,37 +16,39 @@ class TorchSweep:
 
     tile_rows, tile_columns = 4096, 8192
 
-    def __init__(self, left: UnitRows, right: UnitRows, limits: tuple[Limits, Limits], device: str) -> None:
+    def __init__(self, matrix: Matrix, device: str) -> None:
         import torch
 
-        self._left, self._right, self._limits = left, right, limits
-        self._rows, self._columns = (torch.from_numpy(side.rounded).to(device) for side in (left, right))
-        self._bounds = [[torch.from_numpy(part).to(device) for part in (side.above, side.below)] for side in limits]
+        def moved(*arrays):  # noqa: ANN002, ANN202 - tensors, whose type is known only where torch is
+            return [torch.from_numpy(array).to(device) for array in arrays]
 
-    def count(self, rows: slice, columns: slice) -> TileCounts:
-        """Counts of a tile."""
-        product = self._rows[rows] @ self._columns[columns].T
-        pairs = on_diagonal(rows, columns)
-        found = product[pairs - rows.start, pairs - columns.start].cpu().numpy()
-        require_bound(found, self._left, self._right, pairs)
-        (above_row, below_row), (above_column, below_column) = self._bounds
-        better_rows = product > above_row[rows, None]
-        better_columns = product > above_column[columns]
-        open_rows = (product >= below_row[rows, None]) != better_rows
-        open_columns = (product >= below_column[columns]) != better_columns
-        number = int(open_rows.sum() + open_columns.sum())
-        if number > MOSTLY_UNDECIDED * 2 * product.numel():
-            return exact_tile(self._left, self._right, self._limits, rows, columns)
-        by_row, by_column = _pairs(open_rows, rows, columns), _pairs(open_columns, rows, columns)
-        counts = (
-            settled(self._left, self._right, self._limits[0], by_row, by_row.rows, rows),
-            settled(self._left, self._right, self._limits[1], by_column, by_column.columns, columns),
-        )
-        counts[0].add(slice(None), Counts(better_rows.sum(dim=1).cpu().numpy(), 0 * counts[0].equal))
-        counts[1].add(slice(None), Counts(better_columns.sum(dim=0).cpu().numpy(), 0 * counts[1].equal))
-        return TileCounts(*counts, number)
+        self._matrix = matrix
+        self._left, self._right = moved(matrix.left.rounded, matrix.right.rounded)
+        self._above_row, self._below_row = moved(matrix.row_limits.above, matrix.row_limits.below)
+        self._above_column, self._below_column = moved(matrix.column_limits.above, matrix.column_limits.below)
+
+    def counts(self, tiles: Iterable[Tile]) -> Iterator[TileCounts]:
+        """Counts of each tile, in the order of the tiles."""
+        return map(self._count, tiles)
+
+    def _count(self, tile: Tile) -> TileCounts:
+        rows, columns = tile.rows, tile.columns
+        product = self._left[rows] @ self._right[columns].T
+        diagonal = on_diagonal(tile)
+        found = product[diagonal - rows.start, diagonal - columns.start]
+        self._matrix.require_bound(found.cpu().numpy(), diagonal)
+        better_row = product > self._above_row[rows, None]
+        better_column = product > self._above_column[columns]
+        open_row = (product >= self._below_row[rows, None]) != better_row
+        open_column = (product >= self._below_column[columns]) != better_column
+        if int(open_row.sum() + open_column.sum()) > MOSTLY_UNDECIDED * 2 * product.numel():
+            return self._matrix.exact_counts(tile)
+        counts = self._matrix.settled(tile, _pairs(open_row, tile), _pairs(open_column, tile))
+        counts.rows.better[:] += better_row.sum(dim=1).cpu().numpy()
+        counts.columns.better[:] += better_column.sum(dim=0).cpu().numpy()
+        return counts
 
 
-def _pairs(undecided: torch.Tensor, rows: slice, columns: slice) -> Undecided:
+def _pairs(undecided: torch.Tensor, tile: Tile) -> Pairs:
     row, column = undecided.nonzero().cpu().numpy().T
-    return Undecided(row + rows.start, column + columns.start)
+    return Pairs(row + tile.rows.start, column + tile.columns.start)

@@ -5,9 +5,10 @@ Why the float32 product of the rows here can be trusted up to `product_error_bou
 * The integers rint(x * 2**25) of a unit vector need at most 25 bits. float32 holds 24, so it holds every integer up
   to 2**24 exactly; only components above 1/2 - at most four in a row - may lose their last bit, a `remainder` of
   -1, 0 or 1. The multiplied rows are thus not an approximation of the integers: they are the integers.
-* What remains is the rounding of the sum. For any order of additions, any blocking and with or without fused
-  multiply-add, |computed - f.g| <= gamma * sum |f_k g_k| with gamma = d u / (1 - d u), u = 2**-24 (Higham, Accuracy
-  and Stability of Numerical Algorithms, 2002, eq. 3.5); by Cauchy-Schwarz the sum is at most |f| |g|.
+* What remains is the rounding of the sum, in whatever order and blocks the BLAS adds, with or without fused
+  multiply-add. Each addition is wrong by at most u = 2**-24 of the partial sum that it rounds. A partial sum takes
+  some of the d products, so it lies between the sum of all negative and the sum of all positive ones: its size is
+  at most (m + |s|) / 2, with s = f.g the whole sum and m = sum |f_k g_k| <= |f| |g| (Cauchy-Schwarz).
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .broadcasting import unbuffered
 from .exact_similarity import COMPONENT_SCALE, unit_integers
 
 #: Rows that are normalised at a time: few enough to stay in the processor's cache.
 _BLOCK = 128
 _FLOAT32_ROUNDOFF = 2.0**-24
+#: float32 holds every integer up to this.
+_LARGEST_EXACT = 2.0**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +73,13 @@ def unit_rows(vectors: ArrayLike, pool: Executor) -> UnitRows:
     rounded = np.empty(rows.shape, dtype=np.float32)
 
     def fill(block: slice) -> NDArray[np.int8] | None:
-        integers = unit_integers(rows[block])
-        rounded[block] = integers
-        lost = integers - rounded[block]
-        return lost.astype(np.int8) if lost.any() else None
+        with unbuffered():
+            integers = unit_integers(rows[block])
+        own = rounded[block]
+        own[...] = integers
+        if max(own.max(initial=0), -own.min(initial=0)) <= _LARGEST_EXACT:
+            return None
+        return (integers - own).astype(np.int8)
 
     parts = list(blocks(slice(0, len(rows)), _BLOCK))
     found = list(zip(parts, pool.map(fill, parts), strict=True))
@@ -85,16 +92,27 @@ def unit_rows(vectors: ArrayLike, pool: Executor) -> UnitRows:
     return UnitRows(rounded, remainder)
 
 
-def product_error_bound(dimensions: int) -> float:
-    """How far a float32 product of two `UnitRows` may be from the integer similarity, a whole number.
+def product_error_bound(similarity: NDArray[np.float64], dimensions: int) -> NDArray[np.float64]:
+    """How far a float32 product of two `UnitRows` may be from the integer similarity, whole numbers.
 
-    A row's remainder has at most four components, of at most 1 each: it is at most 2 long. Rounding d components by
-    at most 1/2 each, and the remainder, leave a row at most `length` long (1 more for the rounding of norms). The
-    remainders shift the dot product by at most 2 * length, once for each side.
+    With e the error: e <= u m (rounding the products) + (d - 1) u ((m + |s|) / 2 + e) (the additions; a partial sum
+    holds the error of what it added up), solved for e. The remainders of a row have at most four components of at
+    most 1 each, so they are at most 2 long and shift the dot product by at most 2 * length, once for each side.
+
+    The bound grows by far less than |s| does. So it may be taken at a limit to decide on which side of it a product
+    is: what the bound adds to a smaller similarity never carries it past the limit plus the limit's bound.
+
+    Args:
+        similarity: exact similarities, or limits of them; whole numbers.
+        dimensions: of the vectors, d.
     """
+    # Rounding d components by at most 1/2 each, their remainders, and the rounding of norms leave no row longer.
     length = COMPONENT_SCALE + math.sqrt(dimensions) / 2 + 3
-    gamma = dimensions * _FLOAT32_ROUNDOFF / (1 - dimensions * _FLOAT32_ROUNDOFF)
-    return float(math.ceil(gamma * length**2 + 2 * 2 * length) + 1)
+    shift = 2 * 2 * length
+    products, additions = _FLOAT32_ROUNDOFF, (dimensions - 1) * _FLOAT32_ROUNDOFF
+    whole_sum = np.minimum(np.abs(similarity) + shift, length**2)
+    error = (products * length**2 + additions * (length**2 + whole_sum) / 2) / (1 - additions)
+    return np.ceil(error + shift) + 1
 
 
 def blocks(whole: slice, size: int) -> Iterator[slice]:

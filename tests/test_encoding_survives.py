@@ -1,0 +1,133 @@
+"""Encoding that is killed at any moment goes on where it stopped and ends with the same bytes; nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import igbo_align as ia
+import numpy as np
+import pytest
+from igbo_align.cli.app import run
+from igbo_align.encoders.cache import VectorCache
+
+
+def build_command(corpus, encoders, out):
+    models = [
+        f"--{kind}-encoder={encoders}/tiny/{name}" for kind, name in (("speech", "whisper"), ("text", "sentences"))
+    ]
+    arguments = ["build", "--source", str(corpus), "--config", "ibo", "--per-bucket", "19", *models, "--out", str(out)]
+    return [sys.executable, "-m", "igbo_align", *arguments]
+
+
+def finished_vectors(cache):
+    """How many vectors a cache file holds."""
+    file = cache / "vectors.sqlite"
+    if not file.exists():
+        return 0
+    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
+        try:
+            return connection.execute("SELECT count(*) FROM vectors").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0
+
+
+def alive(group):
+    """Processes of a process group that still run."""
+    listed = subprocess.run(["ps", "-o", "pid=,stat=", "-g", str(group)], capture_output=True, text=True, check=False)
+    return [line for line in listed.stdout.splitlines() if not line.split()[1].startswith("Z")]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(corpus_folder, encoders_folder, tmp_path_factory):
+    """Bytes of every file of a build that was left alone."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    environment = os.environ | {"IGBO_ALIGN_CACHE": str(folder / "cache")}
+    subprocess.run(build_command(corpus_folder, encoders_folder, folder / "release"), env=environment, check=True)
+    return {p.relative_to(folder): p.read_bytes() for p in (folder / "release").rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("at", [1, 40])
+def test_killed_at_any_moment_the_same_command_ends_with_the_same_bytes(
+    at, uninterrupted, corpus_folder, encoders_folder, tmp_path
+):
+    environment = os.environ | {"IGBO_ALIGN_CACHE": str(tmp_path / "cache")}
+    command = build_command(corpus_folder, encoders_folder, tmp_path / "release")
+    running = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+    while finished_vectors(tmp_path / "cache") < at and running.poll() is None:
+        time.sleep(0.005)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    done_before = finished_vectors(tmp_path / "cache")
+    assert not (tmp_path / "release").exists()
+    deadline = time.monotonic() + 20
+    while alive(running.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not alive(running.pid), "workers outlive the command"
+    assert done_before >= at
+    subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
+    again = {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "release").rglob("*") if p.is_file()}
+    assert again == uninterrupted
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE vectors SET numbers = zeroblob(length(numbers))",
+        "UPDATE vectors SET shape = '4,4'",
+        "UPDATE vectors SET numbers = substr(numbers, 1, 8)",
+        "UPDATE vectors SET checksum = ''",
+    ],
+)
+def test_a_damaged_entry_is_not_used(damage, tmp_path):
+    file = tmp_path / "vectors.sqlite"
+    cache = VectorCache(file)
+    cache.put("key", np.arange(16, dtype=np.float32))
+    assert cache.get("key").tolist() == list(range(16))
+    assert cache.get("other") is None
+    cache.close()
+    with sqlite3.connect(file) as connection:
+        connection.execute(damage)
+    cache = VectorCache(file)
+    assert cache.get("key") is None
+    cache.put("key", np.ones((2, 3), dtype=np.float32))
+    assert cache.get("key").shape == (2, 3)
+    cache.close()
+
+
+def test_a_cache_that_cannot_be_used_is_a_problem_of_the_environment(tmp_path):
+    (tmp_path / "vectors.sqlite").write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(ia.EnvironmentProblem, match=r"environment\.cache"):
+        VectorCache(tmp_path / "vectors.sqlite")
+    with pytest.raises(ia.EnvironmentProblem, match=r"environment\.cache"):
+        VectorCache(tmp_path / "vectors.sqlite" / "below" / "vectors.sqlite")
+
+
+def test_one_undecodable_recording_is_named_and_the_others_are_done(
+    corpus_folder, encoders_folder, tmp_path, monkeypatch, capsys
+):
+    """The recording passes the build and is damaged afterwards, inside the release that holds it."""
+    import pyarrow.parquet as pq
+
+    monkeypatch.chdir(encoders_folder)
+    monkeypatch.setenv("IGBO_ALIGN_CACHE", str(tmp_path / "cache"))
+    release, models = tmp_path / "release", ["--speech-encoder", "tiny/whisper", "--text-encoder", "tiny/sentences"]
+    command = ["build", "--source", str(corpus_folder), "--config", "ibo", "--per-bucket", "15", "--with-audio"]
+    assert run([*command, *models, "--out", str(release)]) == 0
+    rows = pq.read_table(release / "audio" / "test.parquet").to_pylist()
+    rows[0]["audio"]["bytes"] = b"broken"
+    import pyarrow as pa
+
+    pq.write_table(pa.Table.from_pylist(rows), release / "audio" / "test.parquet")
+    monkeypatch.setenv("IGBO_ALIGN_CACHE", str(tmp_path / "other-cache"))
+    capsys.readouterr()
+    assert run(["encode", *models, "--release", str(release), "--out", str(tmp_path / "submission")]) == 1
+    err = capsys.readouterr().err
+    assert "encoder.output" in err
+    assert rows[0]["id"] in err
+    assert finished_vectors(tmp_path / "other-cache") == 44
+    assert not (tmp_path / "submission").exists()

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ..randomness import integers_below, raw_stream
 
-
 #: Resamples drawn at a time: few enough to stay in the processor's cache. The stream of draws is one all the same.
 _DRAWN_TOGETHER = 64
 

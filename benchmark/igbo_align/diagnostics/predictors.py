@@ -108,7 +108,8 @@ def numbers_of(table: pa.Table, name: str) -> NDArray[np.float64]:
         ProblemsFound: no such numeric column (`release.corrupt`).
     """
     try:
-        return table.column(name).cast(pa.float64()).to_numpy()
+        # Not `to_numpy`, which imports pandas where it is installed.
+        return np.array(table.column(name).cast(pa.float64()).to_pylist(), dtype=np.float64)
     except (KeyError, pa.ArrowException) as error:
         raise _corrupt(name, "no numeric column of this name") from error
 

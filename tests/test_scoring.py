@@ -36,7 +36,9 @@ def test_document_has_the_keys_that_scripts_rely_on(zero_shot_scores, demo):
         "paired_cosine", "paired_mean", "unpaired_mean", "welch", "student", "permutation", "cohens_d"
     }  # fmt: skip
     assert set(similarity["welch"]) == {"t", "df", "p"}
-    assert set(document["provenance"]) == {"embeddings_sha256", "package_version", "python", "numpy", "created"}
+    assert set(document["provenance"]) == {
+        "embeddings_sha256", "package_version", "python", "numpy", "scipy", "pyarrow", "created"
+    }  # fmt: skip
     assert "memorisation_gap" in document["diagnostics"]
     assert len(document["per_query"]["paper"]["speech_to_text"]["better"]) == 699
 

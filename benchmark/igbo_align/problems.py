@@ -10,7 +10,6 @@ CODES: dict[str, str] = {
     "array.dim": "The number of dimensions of the vectors is outside 1 to 8192.",
     "array.dim_mismatch": "Speech and text vectors have different numbers of dimensions.",
     "array.dtype": "The numbers are not 16- or 32-bit floats; 64-bit floats are cast in `.npz` and `.safetensors`.",
-    "array.missing": "A required array or column is absent, or an unknown one is present.",
     "array.non_finite": "A vector holds NaN or infinity.",
     "array.norm": "A vector has length zero, or one too small or too large to normalise safely.",
     "array.null": "A column holds missing values.",
@@ -41,6 +40,14 @@ CODES: dict[str, str] = {
     "file.members": "The archive does not hold exactly the expected members.",
     "file.not_regular": "The path is not a regular file.",
     "file.too_large": "The file, or what it unpacks to, is larger than allowed.",
+    "flag.collapsed": "Many different recordings or texts have the same vector.",
+    "flag.identical_sides": "Speech and text vectors are the same.",
+    "flag.implausible": "Nearly every pair is found first among all pairs, in both directions.",
+    "flag.memorised": "Train queries are found better than test queries, though the card says none was trained on.",
+    "flag.misaligned": "Vectors fit the id in the row before or after their own.",
+    "flag.one_hot": "Vectors have a single component: they number the pairs.",
+    "flag.same_as": "Another submission has the same vectors, up to rotation, scale and rounding.",
+    "flag.unrelated": "Vectors have nothing in common with what the reference encoders see of the same inputs.",
     "folder.ambiguous": "The folder holds more than one embeddings file.",
     "folder.exists": "The output folder exists already and is never overwritten.",
     "folder.extra": "The folder holds far more than a submission has.",
@@ -65,6 +72,9 @@ CODES: dict[str, str] = {
     "spec.schema": "The benchmark specification is invalid.",
     "spec.unknown": "No benchmark specification has this name.",
     "usage": "The command was called in a way that makes no sense.",
+    "verify.encoder": "The encoder at hand is not the one that the card names.",
+    "verify.impossible": "The vectors cannot be recomputed from what the card names.",
+    "verify.mismatch": "Re-encoded vectors differ from the submitted ones.",
 }
 
 

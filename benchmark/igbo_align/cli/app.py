@@ -16,6 +16,7 @@ from .. import __version__
 from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from .baselines import baseline
 from .console import print_json, print_problems, progress_bar, say, stdout
+from .verification import check_receipt, print_flags, print_scores, verify
 
 app = typer.Typer(
     name="igbo-align",
@@ -174,6 +175,7 @@ def encode(
 
 
 app.command()(baseline)
+app.command()(verify)
 
 
 @app.command()
@@ -206,11 +208,21 @@ def validate(submission: Path, release: ReleaseOption = "demo", as_json: JsonOpt
 
 
 @app.command()
-def score(submission: Path, release: ReleaseOption = "demo", as_json: JsonOption = False) -> None:
+def score(
+    submission: Path,
+    release: ReleaseOption = "demo",
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Compare this score file with the scores, byte for byte.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Score a submission on every track, with intervals and tests."""
     scores = _score(submission, release)
+    if check is not None:
+        check_receipt(check, scores, as_json)
+        return
     if as_json:
-        print_json(scores.as_json())
+        print_scores(scores)
         return
     from .tables import score_table, similarity_lines
 
@@ -218,6 +230,7 @@ def score(submission: Path, release: ReleaseOption = "demo", as_json: JsonOption
     stdout.print(score_table(scores))
     for line in similarity_lines(scores):
         stdout.print(line)
+    print_flags(scores)
 
 
 @app.command()

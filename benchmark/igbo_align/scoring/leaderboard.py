@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from itertools import combinations
 from pathlib import Path
@@ -20,9 +20,11 @@ from ..submission.intake import take_in
 from ..submission.reading import CARD_FILE
 from ..submission.sandbox import Decoder
 from .comparison import ranked, require_same_benchmark, track_difference
+from .duplicates import same_as, same_as_flag, sketch
 from .score import score
 from .scores import Estimate, Scores, rounded
 from .seeds import SeedSpread, read_seeds
+from .verification import is_verified
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,8 @@ class Leaderboard:
     names: list[str]
     scores: list[Scores]
     seeds: list[SeedSpread | None]
+    same_as: Mapping[str, list[str]] = field(default_factory=dict)
+    verified: frozenset[str] = frozenset()
 
     def rank_rows(self, track: str) -> list[tuple[int, str, Scores]]:
         """Tied dense rank, submission and scores, best first by mean MRR of the track."""
@@ -43,7 +47,7 @@ class Leaderboard:
         """The whole board as one JSON document."""
         ranks = {track: {name: rank for rank, name, _ in self.rank_rows(track)} for track in TRACKS}
         rows = [
-            _row(name, scores, {track: ranks[track][name] for track in TRACKS}, seeds)
+            _row(name, scores, {track: ranks[track][name] for track in TRACKS}, seeds) | self._trust(name, scores)
             for name, scores, seeds in zip(self.names, self.scores, self.seeds, strict=True)
         ]
         return rounded(
@@ -56,6 +60,18 @@ class Leaderboard:
                 "reported": reported_rows(),
             }
         )
+
+    def _trust(self, name: str, scores: Scores) -> dict[str, Any]:
+        """How far a row can be trusted: badge, flags, what its card discloses, how often its submitter tried."""
+        flags = [*scores.flags, *same_as_flag(self.same_as.get(name, []))]
+        submitter = scores.card["submitter"]
+        return {
+            "status": "verified" if name in self.verified else "scored",
+            "flags": [flag.as_json() for flag in flags],
+            "class": "transductive" if scores.card["alignment"]["transductive"] else "inductive",
+            "labels": _disclosures(scores.card["alignment"]),
+            "submissions_of_submitter": sum(other.card["submitter"] == submitter for other in self.scores),
+        }
 
     def _comparisons(self, track: str) -> list[dict[str, Any]]:
         pairs = list(combinations(range(len(self.scores)), 2))
@@ -82,16 +98,21 @@ def build_leaderboard(submissions: Path, release: Release) -> Leaderboard:
             expected=f"folders <org>__<system>/<revision>/ that hold {CARD_FILE}",
             mend="Check the path, or make some with `igbo-align baseline`.",
         )
-    scores = []
+    scores, sketches = [], []
     with Decoder() as decoder:
         for folder, after in zip(folders, [*folders[1:], None], strict=True):
             submission = take_in(folder, release, decoder)
             if after is not None:  # decoder and scorer work side by side
                 decoder.prepare(after)
             scores.append(score(submission, release))
+            sketches.append(sketch(submission, release))
     require_same_benchmark(scores)
     names = [folder.relative_to(submissions).as_posix() for folder in folders]
-    return Leaderboard(release, names, scores, [read_seeds(folder) for folder in folders])
+    verified = frozenset(
+        name for name, folder, item in zip(names, folders, scores, strict=True) if is_verified(folder, item)
+    )
+    seeds = [read_seeds(folder) for folder in folders]
+    return Leaderboard(release, names, scores, seeds, same_as(names, sketches), verified)
 
 
 def submission_folders(submissions: Path) -> list[Path]:
@@ -114,11 +135,20 @@ def reported_rows() -> Sequence[dict[str, Any]]:
     return json.loads((resources.files("igbo_align.scoring") / "reported.json").read_bytes())
 
 
+def _disclosures(alignment: Mapping[str, Any]) -> list[str]:
+    """What a card says that a reader should know; saying it is not punished."""
+    labels = {
+        "trained on the test pairs": alignment["trained_on_pairs"] == "all",
+        "other training data": bool(alignment["other_training_data"]),
+        f"transductive: {alignment['transductive']}": bool(alignment["transductive"]),
+    }
+    return [label for label, holds in labels.items() if holds]
+
+
 def _row(name: str, scores: Scores, ranks: dict[str, int], seeds: SeedSpread | None) -> dict[str, Any]:
     document = scores.as_json()
     return {
         "submission": name,
-        "status": "scored",
         "rank": ranks,
         "card": scores.card,
         "mean_mrr": {track: mean_mrr_estimate(scores, track).as_json() for track in TRACKS},

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_text
-from ..problems import Problem, printable
+from ..problems import Problem, ProblemsFound, printable
+from ..submission.card import parse_json_object
+from ..submission.reading import read_regular_file
 from .scores import Scores
 
 SCORES_FILE = "scores.json"
-#: Facts about the machine that scored, which may differ where the scores may not.
-_MACHINE_FIELDS = ("python", "numpy")
+#: Versions of what scored: they are told, and may differ where not one other byte may.
+_VERSIONS = ("package_version", "python", "numpy", "scipy", "pyarrow")
+#: Largest receipt that is read: ids and standings of so many pairs, and the rest.
+_BYTES_PER_PAIR, _OTHER_BYTES = 2000, 2**20
 
 
 def receipt_text(document: dict[str, Any]) -> str:
@@ -26,19 +30,60 @@ def write_receipt(folder: Path, scores: Scores) -> None:
     write_text(folder / SCORES_FILE, receipt_text(scores.as_json()))
 
 
-def receipt_problems(stated: dict[str, Any], scores: Scores) -> list[Problem]:
-    """Parts of a receipt that differ from the recomputed scores; versions of Python and NumPy may differ."""
-    recomputed = json.loads(receipt_text(scores.as_json()))
-    problems = []
-    for part in sorted({*recomputed, *stated}):
-        if _without_machine(stated.get(part)) != _without_machine(recomputed.get(part)):
-            found, expected = printable(stated.get(part)), printable(recomputed.get(part))
-            mend = "Score the submission again; receipts are generated, never edited."
-            problems.append(Problem("scores.mismatch", f"{SCORES_FILE}/{part}", found, expected, mend))
-    return problems
+def require_receipt(path: Path, scores: Scores) -> None:
+    """Compare a score file with recomputed scores, byte for byte but for the versions of what computed them.
+
+    Raises:
+        ProblemsFound: every part that differs (`scores.mismatch`), or the file is no regular file.
+    """
+    data = read_regular_file(path, _OTHER_BYTES + _BYTES_PER_PAIR * len(scores.release.ids))
+    problems = receipt_problems(data, scores, path.name)
+    if problems:
+        raise ProblemsFound(problems)
 
 
-def _without_machine(part: Any) -> Any:
-    if isinstance(part, dict):
-        return {key: value for key, value in part.items() if key not in _MACHINE_FIELDS}
-    return part
+def receipt_problems(data: bytes, scores: Scores, where: str = SCORES_FILE) -> list[Problem]:
+    """Parts of a score file that differ from recomputed scores; none if the bytes are those that scoring writes."""
+    document = scores.as_json()
+    try:
+        stated = parse_json_object(data, where, len(data))
+    except ProblemsFound:
+        return [_mismatch(where, "no score file", "one JSON object")]
+    recomputed = document | {"provenance": _with_versions(document["provenance"], stated.get("provenance"))}
+    if data == receipt_text(recomputed).encode():
+        return []
+    parts = [
+        _mismatch(f"{where}/{part}", *_difference(stated.get(part), recomputed.get(part)))
+        for part in sorted({*recomputed, *stated})
+        if _canonical(stated.get(part)) != _canonical(recomputed.get(part))
+    ]
+    return parts or [_mismatch(where, "the same values in other bytes", "the bytes that scoring writes")]
+
+
+def _with_versions(provenance: dict[str, Any], stated: Any) -> dict[str, Any]:
+    """The recomputed provenance with the versions that a receipt states; older receipts state fewer."""
+    told = stated if isinstance(stated, dict) else {}
+    return {name: told[name] if name in _VERSIONS else value for name, value in provenance.items() if _kept(name, told)}
+
+
+def _kept(name: str, told: dict[str, Any]) -> bool:
+    return name not in _VERSIONS or isinstance(told.get(name), str)
+
+
+def _canonical(part: Any) -> str:
+    return json.dumps(part, sort_keys=True)
+
+
+def _difference(stated: Any, recomputed: Any, path: str = "") -> tuple[str, str]:
+    """The first place where two JSON values differ, as found and expected."""
+    if isinstance(stated, dict) and isinstance(recomputed, dict):
+        for key in sorted({*stated, *recomputed}):
+            if _canonical(stated.get(key)) != _canonical(recomputed.get(key)):
+                return _difference(stated.get(key), recomputed.get(key), f"{path}/{key}")
+    at = f" at {path}" if path else ""
+    return f"{printable(stated)}{at}", printable(recomputed)
+
+
+def _mismatch(where: str, found: str, expected: str) -> Problem:
+    mend = "Score the submission again; receipts are generated, never edited."
+    return Problem("scores.mismatch", where, found, expected, mend)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import platform
 
 import numpy as np
+import pyarrow as pa
+import scipy
 
 from .. import __version__
 from ..diagnostics.diagnose import diagnose
+from ..diagnostics.integrity import integrity_flags
 from ..metrics.ranking import Standings
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS
@@ -42,11 +45,22 @@ def score(submission: Submission, release: Release) -> Scores:
         "package_version": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "pyarrow": pa.__version__,
         "created": submission.card.created,
     }
     card = submission.card.as_json()
     tests, diagnostics = _similarity_scores(similarity, release), diagnose(similarity, standings, release)
-    return Scores(release, card, tracks, tests, diagnostics, provenance)
+    vectors = None if similarity.speech is None or similarity.text is None else (similarity.speech, similarity.text)
+    flags = integrity_flags(
+        vectors,
+        similarity.values,
+        {name: held["recall@1"].value for name, held in tracks["full"].items()},
+        submission.card.alignment.trained_on_pairs == "none",
+        diagnostics.memorisation_gap.excludes_zero,
+        release,
+    )
+    return Scores(release, card, tracks, tests, diagnostics, provenance, flags)
 
 
 def _direction_scores(track: str, direction: str, standings: Standings, release: Release) -> DirectionScores:

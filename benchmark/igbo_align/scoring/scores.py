@@ -13,6 +13,7 @@ from ..diagnostics.diagnose import Diagnostics
 from ..diagnostics.memorisation import MemorisationGap
 from ..metrics.ranking import Standings
 from ..metrics.retrieval import reciprocal_rank
+from ..problems import Problem
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS
 from ..statistics.alignment_tests import TTest
@@ -80,6 +81,7 @@ class Scores:
     similarity: SimilarityScores
     diagnostics: Diagnostics
     provenance: Mapping[str, Any]
+    flags: tuple[Problem, ...] = ()
 
     @property
     def memorisation_gap(self) -> MemorisationGap:
@@ -110,6 +112,7 @@ class Scores:
                 | {"flagged": self.memorisation_gap.excludes_zero and self.trained_on_pairs == "none"}
             }
             | self.diagnostics.as_json(self.release.ids),
+            "flags": [flag.as_json() for flag in self.flags],
             "per_query": self._per_query(),
             "provenance": dict(self.provenance),
         }

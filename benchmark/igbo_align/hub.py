@@ -32,15 +32,13 @@ def push_model(folder: Path, repository: str, *, private: bool = False) -> str:
     Raises:
         EnvironmentProblem: the Hub cannot be reached or refuses (`environment.hub`).
     """
-    from httpx import HTTPError
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     api = HfApi()
     try:
         api.create_repo(repository, repo_type="model", private=private, exist_ok=True)
         commit = api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Upload a projection")
-    except (HfHubHTTPError, HFValidationError, HTTPError, OSError) as error:
+    except Exception as error:  # the library's own, those of its HTTP client, and those of the system
         raise problem(
             "environment.hub",
             repository,

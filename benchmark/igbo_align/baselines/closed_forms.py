@@ -16,7 +16,7 @@ from .outcome import Outcome
 #: Strengths of ridge regression, in units of the mean eigenvalue of the speech vectors' covariance.
 RIDGE_STRENGTHS = tuple(10.0 ** (step / 2) for step in range(-8, 3))
 #: Strengths of CCA for speech and for text, in units of the mean eigenvalue of each covariance.
-CCA_STRENGTHS = tuple(product((0.01, 0.03, 0.1, 0.3), (0.1, 0.3, 1.0, 3.0)))
+CCA_STRENGTHS = tuple(product((0.01, 0.03, 0.1), (0.3, 1.0, 3.0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +46,13 @@ class LinearMaps:
 def procrustes(pairs: Pairs) -> LinearMaps:
     """The orthogonal W that brings centred speech nearest to centred text (doi:10.1007/BF02289451).
 
-    With the singular value decomposition U S V' of speech' text it is W = U V'.
+    With the singular value decomposition U S V' of speech' text it is W = U V'. Directions in which speech and text do
+    not vary together at all are left out: rounding alone would decide their signs.
     """
     speech, text = _centred(pairs)
-    left, _, right = np.linalg.svd(speech.T @ text, full_matrices=False)
-    return LinearMaps(pairs.speech.mean(axis=0), pairs.text.mean(axis=0), left @ right)
+    left, shared, right = np.linalg.svd(speech.T @ text, full_matrices=False)
+    varies = shared > shared[0] * max(speech.shape[1], text.shape[1]) * np.finfo(np.float64).eps
+    return LinearMaps(pairs.speech.mean(axis=0), pairs.text.mean(axis=0), left[:, varies] @ right[varies])
 
 
 def ridge(pairs: Pairs, strength: float) -> LinearMaps:

@@ -177,5 +177,9 @@ def _content(outcome: Outcome, release: Release) -> Embeddings:
 
 
 def _unit_float16(vectors: Vectors) -> NDArray[np.float16]:
-    """Rows scaled to unit length, so that all of them use the same part of float16's range."""
-    return (vectors / np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))).astype(np.float16)
+    """Rows scaled to unit length, so that all of them use the same part of float16's range.
+
+    Adding zero makes -0 to 0: the sign of what rounds to nothing depends on the number of threads.
+    """
+    unit = vectors / np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))
+    return unit.astype(np.float16) + np.float16(0)

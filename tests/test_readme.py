@@ -8,9 +8,12 @@ import shlex
 import shutil
 from pathlib import Path
 
+import igbo_align as ia
 import numpy as np
 import pytest
 from igbo_align.cli.app import run
+from igbo_align.protocol.spec import DIRECTIONS
+from igbo_align.scoring.leaderboard import build_leaderboard, mean_mrr_estimate
 from igbo_align.submission.card import parse_card
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,3 +67,19 @@ def test_readme_is_short_and_its_links_lead_somewhere():
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md"]:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def results_table(submissions: Path) -> str:
+    """The README's table of results, computed from the submissions."""
+    board = build_leaderboard(submissions, ia.load_release())
+    lines = ["| rank | system | MRR | R@1 speech to text | R@1 text to speech |", "|--:|---|--:|--:|--:|"]
+    for rank, _, scores in board.rank_rows("heldout"):
+        cells = [scores.tracks["heldout"][direction]["recall@1"] for direction in DIRECTIONS]
+        shown = [f"{e.value:.3f} [{e.low:.2f}, {e.high:.2f}]" for e in [mean_mrr_estimate(scores, "heldout"), *cells]]
+        lines.append(f"| {rank} | {scores.card['system']['name']} | {' | '.join(shown)} |")
+    return "\n".join([*lines, "| | chance | 0.052 | 0.010 | 0.010 |", ""])
+
+
+def test_readme_results_are_those_of_the_submissions():
+    shown = README.split("<!-- results -->\n")[1].split("<!-- /results -->")[0]
+    assert results_table(ROOT / "submissions") in shown

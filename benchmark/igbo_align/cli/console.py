@@ -14,7 +14,7 @@ from rich.text import Text
 from ..problems import Problem
 
 #: Where the output is no terminal, tables are as wide as they need to be; 80 columns would cut numbers off.
-stdout = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+stdout = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 stderr = Console(stderr=True, highlight=False)
 
 

@@ -56,7 +56,7 @@ def leaderboard_table(board: Leaderboard, track: str) -> Table:
     table = _table(f"{board.release.spec.name} {board.release.spec.version}, track {track}, 95 % intervals below")
     metrics = [(d, m) for d in DIRECTIONS for m in ("recall@1", "recall@10")]
     table.add_column("rank", justify="right")
-    table.add_column("system")
+    table.add_column("system", overflow="fold", min_width=33)
     for name in ("MRR", *(f"{_header(m)} {_ARROWS[d]}" for d, m in metrics), "train-test gap"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("trained on")

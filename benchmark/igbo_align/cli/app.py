@@ -16,6 +16,7 @@ from .. import __version__
 from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from .baselines import baseline
 from .console import print_json, print_problems, progress_bar, say, stdout
+from .ranking import rank
 from .verification import check_receipt, print_flags, print_scores, verify
 
 app = typer.Typer(
@@ -176,6 +177,7 @@ def encode(
 
 app.command()(baseline)
 app.command()(verify)
+app.command()(rank)
 
 
 @app.command()

@@ -39,7 +39,9 @@ def nearest(similarity: NDArray[Any], k: int = NEIGHBOURS) -> Nearest:
     threshold = largest.min(axis=1)[:, None]
     near = similarity >= threshold
     weights = near.astype(np.float64)
-    for row in np.flatnonzero(np.count_nonzero(near, axis=1) > k):  # more candidates tie for the last places than there are places
+    for row in np.flatnonzero(
+        np.count_nonzero(near, axis=1) > k
+    ):  # more candidates tie for the last places than there are places
         above, tied = similarity[row] > threshold[row], similarity[row] == threshold[row]
         weights[row, tied] = (k - above.sum()) / tied.sum()
     return Nearest(k, largest.sum(axis=1), weights)

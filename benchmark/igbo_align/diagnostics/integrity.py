@@ -24,10 +24,10 @@ _DISTINCT_STEP = 1e-5
 _SAME_COSINE = 0.999
 _ONE_COMPONENT_SHARE = 0.999
 _IMPLAUSIBLE_RECALL = 0.98
-#: Debiased alignment with the reference encoders that vectors of any content exceed; without content it is around 0.
-_UNRELATED_CKA = 0.01
+#: Debiased alignment with the reference encoders: every baseline reaches 0.4, and random vectors at most 0.023.
+_UNRELATED_CKA = 0.05
 #: Pairs that structure is compared on.
-_SAMPLE = 256
+_SAMPLE = 192
 #: Standard errors by which neighbours must beat the right answers before rows look shifted.
 _SHIFT_ERRORS = 6.0
 

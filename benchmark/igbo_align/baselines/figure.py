@@ -9,6 +9,12 @@ from typing import Any
 from ..files import write_atomically
 from ..problems import problem
 
+#: Key in the log, what to call the line, its colour and its marker.
+_LINES = (
+    ("train_loss", "train", "tab:blue", "o"),
+    ("heldout_loss", "held out (watched, never used)", "tab:orange", "s"),
+)
+
 
 def draw_training_log(log: Mapping[str, Any], path: Path) -> None:
     """Draw losses by epoch as a PNG.
@@ -23,29 +29,26 @@ def draw_training_log(log: Mapping[str, Any], path: Path) -> None:
     figure = _figure()
     axes = figure.add_subplot()
     epochs = [item["epoch"] for item in log["epochs"]]
-    lines = (("train_loss", "train", "tab:blue", "o-"), ("heldout_loss", "held out, only watched", "tab:orange", "s--"))
-    for key, label, colour, style in lines:
+    for key, label, colour, marker in _LINES:
         losses = [item[key] for item in log["epochs"] if key in item]
         if losses:
-            axes.plot(epochs, losses, style, color=colour, label=label, markersize=4)
+            axes.plot(epochs, losses, marker=marker, markersize=4, color=colour)
             axes.axhline(log["chance"][key], color=colour, linewidth=0.8, linestyle=":")
-            axes.annotate("chance", (epochs[-1], log["chance"][key]), color=colour, ha="right", va="bottom", fontsize=8)
+            for text, height in ((label, losses[-1]), ("chance", log["chance"][key])):
+                _write(axes, text, (epochs[-1], height), color=colour, ha="right")
     for event in log["mining"][1:]:
-        axes.axvline(event["before_epoch"], color="0.6", linewidth=0.8, zorder=0)
-        axes.annotate(
-            "negatives mined anew",
-            (event["before_epoch"], 0.02),
-            xycoords=("data", "axes fraction"),
-            rotation=90,
-            ha="right",
-            va="bottom",
-            fontsize=8,
-            color="0.4",
-        )
-    axes.set(xlabel="epoch", ylabel="symmetric InfoNCE loss", xticks=epochs[::2])
-    axes.legend(frameon=False, loc="center right")
+        axes.axvline(event["before_epoch"], color="0.7", linewidth=0.8, zorder=0)
+        place = (event["before_epoch"] + 0.1, 0.01)
+        _write(axes, "negatives\nmined anew", place, color="0.4", xycoords=("data", "axes fraction"))
+    axes.set(xlabel="epoch", ylabel="symmetric InfoNCE loss", xticks=epochs)
+    axes.margins(y=0.1)
     axes.spines[["top", "right"]].set_visible(False)
     write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=150))
+
+
+def _write(axes: Any, text: str, place: tuple[float, float], **style: Any) -> None:
+    """Small text just above a place."""
+    axes.annotate(text, place, xytext=(0, 3), textcoords="offset points", va="bottom", fontsize=8, **style)
 
 
 def _figure() -> Any:

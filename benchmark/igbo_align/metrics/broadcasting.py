@@ -9,7 +9,7 @@ import numpy as np
 
 #: NumPy copies broadcast operands through a buffer of 8,192 elements unless rows are longer than that. A buffer that
 #: is shorter than any row worth the trouble keeps it from doing so, and changes no result.
-_BUFFER = 64
+_BUFFER = 256
 
 
 @contextmanager

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from .tile_comparison import TileComparison
+from .tile_comparison import TileComparison, Workspace
 from .tile_counts import MOSTLY_UNDECIDED, Matrix, Tile, TileCounts, on_diagonal
 
 
@@ -27,7 +26,7 @@ class NumpySweep:
 
     def __init__(self, matrix: Matrix, threads: int) -> None:
         self._matrix, self._threads = matrix, threads
-        self._largest = min(self.tile_rows, len(matrix.left)) * min(self.tile_columns, len(matrix.right))
+        self._largest = min(self.tile_rows, len(matrix.left)), min(self.tile_columns, len(matrix.right))
         self._own = threading.local()
 
     def counts(self, tiles: Iterable[Tile]) -> Iterator[TileCounts]:
@@ -41,23 +40,20 @@ class NumpySweep:
             yield from (future.result() for future in waiting)
 
     def _count(self, tile: Tile) -> TileCounts:
-        product = self._product(tile)
+        workspace = self._workspace()
+        left, right = self._matrix.left.rounded[tile.rows], self._matrix.right.rounded[tile.columns]
+        product = np.matmul(left, right.T, out=workspace.product(tile.shape))
         diagonal = on_diagonal(tile)
         self._matrix.require_bound(product[diagonal - tile.rows.start, diagonal - tile.columns.start], diagonal)
-        comparison = TileComparison(product, self._matrix, tile)
-        by_row, by_column = comparison.undecided
-        if len(by_row) + len(by_column) > MOSTLY_UNDECIDED * 2 * product.size:
+        found = TileComparison(product, self._matrix, tile, workspace)
+        if len(found.open_rows) + len(found.open_columns) > MOSTLY_UNDECIDED * 2 * product.size:
             return self._matrix.exact_counts(tile)
-        counts = self._matrix.settled(tile, by_row, by_column)
-        counts.rows.better[:] += comparison.better_rows
-        counts.columns.better[:] += comparison.better_columns
+        counts = self._matrix.settled(tile, found.open_rows, found.open_columns)
+        counts.rows.better[:] += found.better_rows
+        counts.columns.better[:] += found.better_columns
         return counts
 
-    def _product(self, tile: Tile) -> NDArray[np.float32]:
-        """The float32 product of a tile, in memory that the thread's next product overwrites."""
-        if not hasattr(self._own, "product"):
-            self._own.product = np.empty(self._largest, dtype=np.float32)
-        rows, columns = tile.shape
-        product = self._own.product[: rows * columns].reshape(rows, columns)
-        left, right = self._matrix.left.rounded[tile.rows], self._matrix.right.rounded[tile.columns]
-        return np.matmul(left, right.T, out=product)
+    def _workspace(self) -> Workspace:
+        if not hasattr(self._own, "workspace"):
+            self._own.workspace = Workspace(self._largest)
+        return self._own.workspace

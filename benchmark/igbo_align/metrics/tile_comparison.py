@@ -6,6 +6,8 @@ set count the better candidates, and two words that differ hold an undecided pai
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,62 +17,86 @@ from .tile_counts import Matrix, Pairs, Tile
 #: Rows that are compared at a time: with 4,096 columns 0.5 MB of products and as much of comparisons. Below 256, so
 #: that the count of a column fits a byte.
 _COMPARED_ROWS = 32
-#: Bits of a word.
-_WORD = 64
+#: Bits of a word and of a byte.
+_WORD, _BYTE = 64, 8
+
+
+class Workspace:
+    """Memory that a thread uses for one tile after the other: fresh memory for each would cost a tenth of the time."""
+
+    def __init__(self, largest: tuple[int, int]) -> None:
+        rows, columns = largest
+        self._product = np.empty(rows * columns, dtype=np.float32)
+        self._packed = np.empty(4 * rows * (_padded(columns) // _BYTE), dtype=np.uint8)
+        self._comparisons = np.zeros((4, _COMPARED_ROWS, 0), dtype=np.bool_)
+
+    def product(self, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """For the products of a tile, (rows, columns)."""
+        return self._product[: math.prod(shape)].reshape(shape)
+
+    def comparisons(self, columns: int) -> NDArray[np.bool_]:
+        """For four comparisons of some rows; beyond the last column always 0, neither better nor undecided."""
+        if self._comparisons.shape[2] != _padded(columns):
+            self._comparisons = np.zeros((4, _COMPARED_ROWS, _padded(columns)), dtype=np.bool_)
+        self._comparisons[:, :, columns:] = False
+        return self._comparisons
+
+    def packed(self, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        """For the bits of four comparisons of a tile, (4, rows, padded columns / 8)."""
+        packed = 4, shape[0], _padded(shape[1]) // _BYTE
+        return self._packed[: math.prod(packed)].reshape(packed)
 
 
 class TileComparison:
     """Counts of pairs that are certainly better, and the undecided pairs, of a tile.
 
     Attributes:
-        tile: rows and columns.
         better_rows: (rows,) columns that are certainly better than the row's limit.
         better_columns: (columns,) rows that are certainly better than the column's limit.
+        open_rows: the pairs too close to the limit of their row.
+        open_columns: the pairs too close to the limit of their column.
     """
 
-    def __init__(self, product: NDArray[np.float32], matrix: Matrix, tile: Tile) -> None:
+    def __init__(self, product: NDArray[np.float32], matrix: Matrix, tile: Tile, workspace: Workspace) -> None:
         rows, columns = tile.shape
-        self.tile = tile
-        self.better_rows, self.better_columns = np.zeros(rows, dtype=np.int64), np.zeros(columns, dtype=np.int64)
-        self._row_limits = matrix.row_limits.above[tile.rows, None], matrix.row_limits.below[tile.rows, None]
-        self._column_limits = matrix.column_limits.above[tile.columns], matrix.column_limits.below[tile.columns]
-        self._words_of_row = -(-columns // _WORD)
-        self._open_rows: list[tuple[NDArray[np.int64], NDArray[np.uint64]]] = []
-        self._open_columns: list[tuple[NDArray[np.int64], NDArray[np.uint64]]] = []
-        # Beyond the last column these stay zero: padding is neither better nor undecided.
-        comparisons = np.zeros((4, _COMPARED_ROWS, self._words_of_row * _WORD), dtype=np.bool_)
+        comparisons, packed = workspace.comparisons(columns), workspace.packed(tile.shape)
+        counts = np.zeros(columns, dtype=np.uint16)
         with unbuffered():
             for start in range(0, rows, _COMPARED_ROWS):
                 part = slice(start, min(start + _COMPARED_ROWS, rows))
-                self._compare(product[part], part, comparisons[:, : part.stop - start])
+                held = comparisons[:, : part.stop - start]
+                own = Tile(_shifted(part, tile.rows.start), tile.columns)
+                _compare(product[part], matrix, own, held[:, :, :columns])
+                packed[:, part] = np.packbits(held, axis=2)
+                counts += np.add.reduce(held[2].view(np.uint8), axis=0, dtype=np.uint8)[:columns]
+        words = packed.view(np.uint64)
+        self.better_rows = np.bitwise_count(words[0]).sum(axis=1, dtype=np.int64)
+        self.better_columns = counts.astype(np.int64)
+        self.open_rows = _differing(words[0], words[1], tile)
+        self.open_columns = _differing(words[2], words[3], tile)
 
-    def _compare(self, product: NDArray[np.float32], part: slice, comparisons: NDArray[np.bool_]) -> None:
-        inside = comparisons[:, :, : product.shape[1]]
-        np.greater(product, self._row_limits[0][part], out=inside[0])
-        np.greater_equal(product, self._row_limits[1][part], out=inside[1])
-        np.greater(product, self._column_limits[0], out=inside[2])
-        np.greater_equal(product, self._column_limits[1], out=inside[3])
-        self.better_columns += np.add.reduce(inside[2].view(np.uint8), axis=0, dtype=np.uint8)
-        words = np.packbits(comparisons, axis=2).view(np.uint64)
-        self.better_rows[part] = np.bitwise_count(words[0]).sum(axis=1, dtype=np.int64)
-        self._open_rows.append(self._differing(words[0], words[1], part.start))
-        self._open_columns.append(self._differing(words[2], words[3], part.start))
 
-    def _differing(
-        self, certain: NDArray[np.uint64], possible: NDArray[np.uint64], first_row: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-        """Place in the tile of each word with an undecided pair, and the word with the bit of each such pair set."""
-        differing = (certain ^ possible).ravel()
-        places = np.flatnonzero(differing)
-        return places + first_row * self._words_of_row, differing[places]
+def _padded(columns: int) -> int:
+    return -(-columns // _WORD) * _WORD
 
-    @property
-    def undecided(self) -> tuple[Pairs, Pairs]:
-        """The pairs too close to the limit of their row, and those too close to the limit of their column."""
-        return self._pairs(self._open_rows), self._pairs(self._open_columns)
 
-    def _pairs(self, found: list[tuple[NDArray[np.int64], NDArray[np.uint64]]]) -> Pairs:
-        places, words = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        bits = np.flatnonzero(np.unpackbits(words.view(np.uint8)))
-        row, word = np.divmod(places[bits // _WORD], self._words_of_row)
-        return Pairs(row + self.tile.rows.start, word * _WORD + bits % _WORD + self.tile.columns.start)
+def _shifted(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
+
+
+def _compare(product: NDArray[np.float32], matrix: Matrix, tile: Tile, results: NDArray[np.bool_]) -> None:
+    """Certainly and possibly better than the row's limit, then the same for the column's: (4, rows, columns)."""
+    of_rows, of_columns = matrix.row_limits, matrix.column_limits
+    np.greater(product, of_rows.above[tile.rows, None], out=results[0])
+    np.greater_equal(product, of_rows.below[tile.rows, None], out=results[1])
+    np.greater(product, of_columns.above[tile.columns], out=results[2])
+    np.greater_equal(product, of_columns.below[tile.columns], out=results[3])
+
+
+def _differing(certain: NDArray[np.uint64], possible: NDArray[np.uint64], tile: Tile) -> Pairs:
+    """The pairs whose bits differ, from words of 64 columns each."""
+    words = (certain ^ possible).ravel()
+    places = np.flatnonzero(words)
+    bits = np.flatnonzero(np.unpackbits(words[places].view(np.uint8)))
+    row, word = np.divmod(places[bits // _WORD], certain.shape[1])
+    return Pairs(row + tile.rows.start, word * _WORD + bits % _WORD + tile.columns.start)

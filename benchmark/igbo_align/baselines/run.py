@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +149,7 @@ def _make(baseline: Baseline, request: BaselineRequest, inputs: Inputs) -> Made:
     started = time.perf_counter()
     outcome = recipe(inputs, SEED)
     fit_s = time.perf_counter() - started
-    card, content = baseline_card(baseline, outcome, inputs), _content(outcome, inputs.release)
+    card, content = baseline_card(baseline, outcome, inputs), submitted_vectors(outcome, inputs.release)
     scores = score(Submission(card, content), inputs.release)
     seeds = _repeated(baseline, card, scores, request.seeds, inputs) if baseline.is_trained else None
     folder = _folder(request.out, baseline)
@@ -157,7 +158,7 @@ def _make(baseline: Baseline, request: BaselineRequest, inputs: Inputs) -> Made:
         write_submission(revision, card, content, inputs.release)
         write_receipt(revision, scores)
         if outcome.training_log is not None:
-            write_text(revision / TRAINING_LOG_FILE, readable_json(rounded(outcome.training_log, LOG_DIGITS)))
+            write_text(revision / TRAINING_LOG_FILE, log_text(outcome.training_log))
         if seeds is not None:
             write_text(revision / SEEDS_FILE, readable_json(seeds.model_dump(mode="json")))
     return Made(baseline, folder / card.system.revision, scores, fit_s, seeds)
@@ -167,13 +168,19 @@ def _repeated(baseline: Baseline, card: Card, first: Scores, n_seeds: int, input
     """The spread over `n_seeds` seeds, of which the first is done; None for one seed."""
     scores = {SEED: first}
     for seed in range(SEED + 1, SEED + n_seeds):
-        content = _content(baseline.make(inputs, seed), inputs.release)
+        content = submitted_vectors(baseline.make(inputs, seed), inputs.release)
         scores[seed] = score(Submission(card, content), inputs.release)
     return spread_over_seeds(scores) if n_seeds > 1 else None
 
 
-def _content(outcome: Outcome, release: Release) -> Embeddings:
+def submitted_vectors(outcome: Outcome, release: Release) -> Embeddings:
+    """The vectors of an outcome as its submission holds them."""
     return Embeddings(np.array(release.ids), _unit_float16(outcome.speech), _unit_float16(outcome.text))
+
+
+def log_text(training_log: Mapping[str, Any]) -> str:
+    """A training log as its file holds it."""
+    return readable_json(rounded(training_log, LOG_DIGITS))
 
 
 def _unit_float16(vectors: Vectors) -> NDArray[np.float16]:

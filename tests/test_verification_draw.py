@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from igbo_align.encoders.identity import EncoderIdentity
@@ -24,6 +27,15 @@ def test_probability_at_the_ends():
     assert catching_probability(699, 32, 699) == 1
     assert catching_probability(699, 699, 1) == pytest.approx(1)
     assert receipts.catching_probabilities(699, 32)["0.05"] == pytest.approx(0.814071)
+
+
+def test_the_table_of_the_documentation():
+    page = (Path(__file__).parent.parent / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", page, flags=re.MULTILINE)
+    assert [row[0] for row in rows] == ["32", "64", "128", "699"]
+    for sample, *stated in rows:
+        expected = [catching_probability(699, int(sample), replaced) for replaced in (7, 14, 35, 70)]
+        assert [float(number) for number in stated] == [round(number, 2) for number in expected]
 
 
 def test_the_stated_probability_is_how_often_draws_catch():

@@ -43,7 +43,7 @@ class Corpus:
 
     Attributes:
         matrix: speech in rows, text in columns; the limit of a query is its best correct similarity.
-        tied_correct: of speech and of text queries, (n,) correct candidates that reach the limit.
+        tied_correct: of speech and of text queries, (n,) other correct candidates that reach the limit.
         group_size: (n,) correct candidates of each query.
     """
 
@@ -111,7 +111,7 @@ def prepare(speech: ArrayLike, text: ArrayLike, groups: ArrayLike | None = None,
             raise ValueError(f"expected speech and text of one shape, found {shapes}")
         diagonal = np.concatenate([np.empty(0), *pool.map(lambda part: _diagonal(left, right, part), _parts(n))])
     best = diagonal, diagonal.copy()
-    tied = np.ones(n, dtype=np.int64), np.ones(n, dtype=np.int64)
+    tied = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     group_size = np.ones(n, dtype=np.int64)
     for members in _shared_texts(groups, n):
         group_size[members] = len(members)
@@ -196,7 +196,7 @@ def _diagonal(left: UnitRows, right: UnitRows, part: slice) -> NDArray[np.float6
 def _best_in_group(
     queries: UnitRows, candidates: UnitRows, members: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """For each member its best similarity to a member, and how many members reach it, (members,) each."""
+    """For each member its best similarity to a member, and how many but its partner reach it, (members,) each."""
     best, tied = np.empty(len(members)), np.empty(len(members), dtype=np.int64)
     for part in _parts(len(members)):
         best[part], tied[part] = -np.inf, 0
@@ -206,4 +206,5 @@ def _best_in_group(
             reached = (similarity == found[:, None]).sum(axis=1)
             tied[part] = np.where(found > best[part], reached, tied[part] + np.where(found == best[part], reached, 0))
             best[part] = np.maximum(best[part], found)
-    return best, tied
+    partners = exact_pairs(queries, candidates, Pairs(members, members))
+    return best, tied - (partners == best)

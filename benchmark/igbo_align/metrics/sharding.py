@@ -123,7 +123,7 @@ def _stacked(counts: Counts) -> NDArray[np.int64]:
 def _read(path: Path, part: slice) -> tuple[Counts, Counts] | None:
     """Counts of a finished shard; None where there is none, or one that is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
             by_speech, by_text = (Counts(*held[name]) for name in ("speech", "text"))
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None

@@ -43,10 +43,15 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def off_diagonal(self) -> Pairs:
+        """Without the pairs of a query and its own partner: these define the limits and are no rivals."""
+        rivals = self.rows != self.columns
+        return Pairs(self.rows[rivals], self.columns[rivals])
+
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Candidates better than and equal to each limit, the correct pair itself among the equal ones, (n,) int64 each."""
+    """Candidates better than and equal to each limit, without the query's own partner, (n,) int64 each."""
 
     better: NDArray[np.int64]
     equal: NDArray[np.int64]
@@ -109,6 +114,7 @@ class Matrix:
 
     def settled(self, tile: Tile, by_row: Pairs, by_column: Pairs) -> TileCounts:
         """Exact counts of the pairs too close to the limit of their row, and of those too close to their column's."""
+        by_row, by_column = by_row.off_diagonal(), by_column.off_diagonal()
         both = Pairs(np.concatenate([by_row.rows, by_column.rows]), np.concatenate([by_row.columns, by_column.columns]))
         of_rows, of_columns = np.split(exact_pairs(self.left, self.right, both), [len(by_row)])
         rows = _counts(of_rows, self.row_limits, by_row.rows, tile.rows)
@@ -118,10 +124,12 @@ class Matrix:
     def exact_counts(self, tile: Tile) -> TileCounts:
         """Counts by an exact float64 product: for vectors so alike that the float32 one decides too little."""
         similarity = self.left.integers(tile.rows) @ self.right.integers(tile.columns).T
+        own = np.arange(max(tile.rows.start, tile.columns.start), min(tile.rows.stop, tile.columns.stop))
+        similarity[own - tile.rows.start, own - tile.columns.start] = -np.inf
         of_rows, of_columns = self.row_limits.exact[tile.rows, None], self.column_limits.exact[tile.columns]
         rows, columns = (
-            Counts((similarity > own).sum(axis=axis), (similarity == own).sum(axis=axis))
-            for axis, own in ((1, of_rows), (0, of_columns))
+            Counts((similarity > limit).sum(axis=axis), (similarity == limit).sum(axis=axis))
+            for axis, limit in ((1, of_rows), (0, of_columns))
         )
         return TileCounts(tile, rows, columns, 2 * similarity.size)
 

@@ -20,7 +20,7 @@ LAYERS = (
     {"submission"},
     {"scoring", "diagnostics"},
     {"corpus", "encoders", "baselines"},
-    {"hub", "projection", "cli", "__main__", "__init__"},
+    {"hub", "projection", "report", "cli", "__main__", "__init__"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))

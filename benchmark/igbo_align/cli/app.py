@@ -17,6 +17,7 @@ from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from .baselines import baseline
 from .console import print_json, print_problems, progress_bar, say, stdout
 from .ranking import rank
+from .reporting import report
 from .verification import check_receipt, print_flags, print_scores, verify
 
 app = typer.Typer(
@@ -176,6 +177,7 @@ def encode(
 
 
 app.command()(baseline)
+app.command()(report)
 app.command()(verify)
 app.command()(rank)
 

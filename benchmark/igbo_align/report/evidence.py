@@ -1,0 +1,220 @@
+"""Everything that a report tells: scores, the similarity matrix, transcripts, baselines, and the log of a training."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..metrics.retrieval import chance_standings, reciprocal_rank
+from ..problems import ProblemsFound
+from ..protocol.release import Release
+from ..protocol.spec import DIRECTIONS, TRACKS
+from ..scoring.comparison import track_difference
+from ..scoring.leaderboard import submission_folders
+from ..scoring.score import score
+from ..scoring.scores import Scores
+from ..scoring.similarity import Similarity, similarity_of
+from ..statistics.bootstrap import resample_counts
+from ..statistics.comparison import PairedDifference, holm, paired_bootstrap
+from ..submission.card import parse_json_object
+from ..submission.intake import take_in
+from ..submission.reading import Submission, read_regular_file
+from ..submission.sandbox import Decoder
+from ..submission.writing import aligned
+
+TRAINING_LOG_FILE = "training_log.json"
+_MAX_LOG_BYTES = 1024 * 1024
+_MAX_EPOCHS = 10_000
+#: Tracks in which the submission is compared with baselines.
+COMPARED_TRACKS = ("heldout", "paper")
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """One submission, with all that is needed to explain it.
+
+    Attributes:
+        scores: of the submission.
+        similarity: of all recordings with all texts.
+        against_chance: track -> paired bootstrap of its reciprocal ranks with those of chance, both directions.
+        baselines: of the same release, by name.
+        training: epochs of its training, where a log lies beside it.
+    """
+
+    scores: Scores
+    similarity: Similarity
+    against_chance: Mapping[str, Verdict]
+    baselines: Sequence[Comparison]
+    training: TrainingLog | None
+
+    @property
+    def release(self) -> Release:
+        """The benchmark."""
+        return self.scores.release
+
+    @property
+    def name(self) -> str:
+        """`org/system`, and its revision where it is not the first."""
+        return system_name(self.scores)
+
+    @functools.cached_property
+    def texts(self) -> list[str | None]:
+        """Transcript of each pair; None where the release leaves texts out."""
+        return self.release.pairs.column("text").to_pylist()
+
+    def label(self, position: int) -> str:
+        """How a pair is named to people: its transcript where there is one, else its id."""
+        text = self.texts[position]
+        return self.release.ids[position] if text is None else f"{shortened_text(text)} ({self.release.ids[position]})"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A difference of mean reciprocal ranks, and its probability corrected for the number of questions asked."""
+
+    difference: PairedDifference
+    p_holm: float
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The submission minus one baseline: track -> verdict."""
+
+    name: str
+    scores: Scores
+    verdicts: Mapping[str, Verdict]
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """Losses by epoch. `mined_before` are epochs before which negatives were mined anew; the first is left out."""
+
+    epochs: Sequence[int]
+    losses: Mapping[str, Sequence[float]]
+    chance: Mapping[str, float]
+    mined_before: Sequence[int]
+
+
+def gather(folder: Path, release: Release, baselines: Path | None) -> Evidence:
+    """Score a submission and the baselines that it is compared with.
+
+    Args:
+        folder: of the submission.
+        release: the benchmark.
+        baselines: folder of submissions to compare with; None for the one that the submission lies in.
+
+    Raises:
+        ProblemsFound: problems of the submission or of a baseline that was asked for.
+    """
+    with Decoder() as decoder:
+        submission = take_in(folder, release, decoder)
+        others = [score(item, release) for item in _others(folder, release, baselines, decoder)]
+    return _evidence(submission, release, others)
+
+
+def gather_alone(folder: Path, release: Release) -> Evidence:
+    """Score a submission, and compare it with no other.
+
+    Raises:
+        ProblemsFound: problems of the submission.
+    """
+    return _evidence(take_in(folder, release), release, [])
+
+
+def _evidence(submission: Submission, release: Release, others: Sequence[Scores]) -> Evidence:
+    scores, numbers = score(submission, release), similarity_of(aligned(submission, release))
+    chance = _verdicts({track: _against_chance(scores, track) for track in TRACKS})
+    log = read_training_log(submission.folder) if submission.folder else None
+    return Evidence(scores, numbers, chance, _comparisons(scores, others), log)
+
+
+def system_name(scores: Scores) -> str:
+    """`org/system`, with `@revision` where it is not the first."""
+    system = scores.card["system"]
+    revision = "" if system["revision"] == "1" else f"@{system['revision']}"
+    return f"{system['org']}/{system['name']}{revision}"
+
+
+def shortened_text(text: str, limit: int = 60) -> str:
+    """A transcript, cut at a length that fits a cell."""
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def _others(folder: Path, release: Release, baselines: Path | None, decoder: Decoder) -> list[Submission]:
+    """The baselines, without the submission itself. Damaged neighbours only matter where they were asked for."""
+    root = baselines or folder.resolve().parent.parent
+    wanted = [path for path in submission_folders(root) if path.resolve() != folder.resolve()]
+    if baselines is None:
+        wanted = [path for path in wanted if path.parent.name.startswith("baselines__")]
+    found = []
+    for path in wanted:
+        try:
+            found.append(take_in(path, release, decoder))
+        except ProblemsFound:
+            if baselines is not None:
+                raise
+    return found
+
+
+def _against_chance(scores: Scores, track: str) -> PairedDifference:
+    scoring = scores.release.spec.scoring
+    held = [scores.tracks[track][direction].standings for direction in DIRECTIONS]
+    chance = np.mean([reciprocal_rank(chance_standings(item.candidates)) for item in held], axis=0)
+    counts = resample_counts(len(chance), scoring.comparison_resamples, scoring.seed)
+    return paired_bootstrap(scores.reciprocal_ranks(track), chance, counts, scoring.confidence)
+
+
+def _comparisons(scores: Scores, others: Sequence[Scores]) -> list[Comparison]:
+    """Best baseline first, by the first compared track."""
+    by_name = {system_name(other): other for other in others}
+    names = sorted(by_name, key=lambda name: (-by_name[name].mean_mrr(COMPARED_TRACKS[0]), name))
+    differences = {
+        (name, track): track_difference(scores, by_name[name], track) for track in COMPARED_TRACKS for name in names
+    }
+    verdicts = _verdicts(differences)
+    return [
+        Comparison(name, by_name[name], {track: verdicts[name, track] for track in COMPARED_TRACKS}) for name in names
+    ]
+
+
+def _verdicts(differences: Mapping[Any, PairedDifference]) -> dict[Any, Verdict]:
+    corrected = holm([item.p_two_sided for item in differences.values()])
+    return {key: Verdict(item, p) for (key, item), p in zip(differences.items(), corrected, strict=True)}
+
+
+def read_training_log(folder: Path) -> TrainingLog | None:
+    """The log of a training beside a submission; None where there is none that can be drawn.
+
+    The file comes from a stranger and belongs to no score: what does not fit is left out.
+    """
+    try:
+        document = parse_json_object(read_regular_file(folder / TRAINING_LOG_FILE, _MAX_LOG_BYTES), TRAINING_LOG_FILE)
+    except ProblemsFound:
+        return None
+    rows = document.get("epochs")
+    if not isinstance(rows, list) or not 0 < len(rows) <= _MAX_EPOCHS or not all(isinstance(row, dict) for row in rows):
+        return None
+    losses = {name: [row.get(name) for row in rows] for name in ("train_loss", "heldout_loss")}
+    drawable = {name: values for name, values in losses.items() if all(map(_is_number, values))}
+    chance = document.get("chance")
+    levels = {k: v for k, v in chance.items() if k in drawable and _is_number(v)} if isinstance(chance, dict) else {}
+    mining = document.get("mining")
+    mined = [row.get("before_epoch") for row in mining if isinstance(row, dict)] if isinstance(mining, list) else []
+    again = sorted({epoch for epoch in mined if type(epoch) is int and 1 < epoch <= len(rows)})
+    return TrainingLog(range(1, len(rows) + 1), drawable, levels, again) if drawable else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < 1e9
+
+
+def first_pairs(evidence: Evidence, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Cosines of chosen recordings (rows) with chosen texts."""
+    return evidence.similarity.integers[np.ix_(chosen, chosen)] / evidence.similarity.scale

@@ -1,0 +1,1 @@
+"""The panels of a report, each drawn on one matplotlib `Axes`."""

@@ -1,0 +1,389 @@
+"""Reports: complete, self-contained, escaped, for every kind of submission; and what a browser makes of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+from html.parser import HTMLParser
+
+import igbo_align as ia
+import numpy as np
+import pyarrow as pa
+import pytest
+from igbo_align.cli.app import run
+from igbo_align.report.blocks import Panel, Table
+from igbo_align.report.evidence import gather_alone, read_training_log
+from igbo_align.report.html_page import html_page
+from igbo_align.report.markdown_page import escaped, markdown_page
+from igbo_align.report.markup import Html, element
+from igbo_align.report.sections import submission_document
+from igbo_align.report.style import COLOURS, draw_panel, inline_svg
+from igbo_align.report.writing import write_comparison, write_report
+
+pytest.importorskip("matplotlib")
+VOID = {"meta", "link", "br", "img"}
+
+
+class Page(HTMLParser):
+    """The tags, texts and links of a page; raises where tags do not match."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("href", "src", "xlink:href", "action", "data", "srcset", "poster"):
+                self.links.append(value)
+            assert not name.startswith("on"), name
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += f" {data}"
+
+
+def written(submission, folder, release):
+    """Write a submission of either kind; returns its folder."""
+    if isinstance(submission.content, ia.Embeddings):
+        ia.write_submission(folder, submission.card, submission.content, release)
+        return folder
+    folder.mkdir(parents=True)
+    (folder / "submission.json").write_text(json.dumps(submission.card.as_json()))
+    np.savez(folder / "similarity.npz", **vars(submission.content))
+    return folder
+
+
+def degenerate(kind, demo, submission_of, make_card):
+    """A submission that is extreme in one way."""
+    text = demo.embeddings("text")
+    vectors = {
+        "constant": (np.full((699, 4), 0.5, np.float32),) * 2,
+        "perfect": (text, text),
+        "one dimension": (
+            np.where(np.arange(699) % 2, 1, -1).astype(np.float32)[:, None],
+            np.ones((699, 1), np.float32),
+        ),
+    }
+    if kind in vectors:
+        return submission_of(*vectors[kind])
+    unit = demo.embeddings("speech"), text
+    ids = np.array(demo.ids)
+    return ia.Submission(make_card(), ia.SimilarityMatrix(ids, ids, (unit[0] @ unit[1].T).astype(np.float32)))
+
+
+KINDS = ("constant", "perfect", "one dimension", "similarity")
+
+
+@pytest.fixture(scope="module")
+def degenerate_pages(demo, submission_of, make_card, tmp_path_factory):
+    """Reports of degenerate submissions, kind -> file, each made once."""
+    root, pages = tmp_path_factory.mktemp("degenerate"), {}
+
+    def page_of(kind):
+        if kind not in pages:
+            name = kind.replace(" ", "-")
+            folder = written(degenerate(kind, demo, submission_of, make_card), root / f"tests__{name}" / "1", demo)
+            pages[kind] = root / f"{name}.html"
+            write_report(folder, demo, pages[kind])
+        return pages[kind]
+
+    return page_of
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reports_of_degenerate_submissions_come_out(kind, degenerate_pages):
+    html = degenerate_pages(kind).read_text(encoding="utf-8")
+    page = Page(html)
+    for number in ("nan", "inf", "None"):
+        assert not re.search(rf"\b{number}\b", page.text), number
+    expected = {
+        "constant": ["cannot be told apart from chance in the tracks paper, heldout, full and hard", "nothing to test"],
+        "perfect": ["finds pairs better than chance in the tracks paper, heldout, full and hard", "100.0% of queries"],
+        "one dimension": ["cannot be told apart from chance"],
+        "similarity": ["Only similarities were submitted"],
+    }[kind]
+    assert all(sentence in page.text for sentence in expected)
+
+
+@pytest.fixture(scope="session")
+def zero_shot_page(zero_shot, demo, tmp_path_factory):
+    """The report of zero-shot beside a baseline and a training log: the page as a file."""
+    root = tmp_path_factory.mktemp("report")
+    card = zero_shot.card.model_copy(update={"alignment": zero_shot.card.alignment})
+    folder = root / "submissions" / "tests__test" / "1"
+    ia.write_submission(folder, card, zero_shot.content, demo)
+    text = demo.embeddings("text")
+    noise = np.random.default_rng(0).standard_normal(text.shape).astype(np.float32) * 0.1
+    better = ia.Submission(card, ia.Embeddings(np.array(demo.ids), text + noise, text))
+    ia.write_submission(root / "submissions" / "baselines__better" / "1", card, better.content, demo)
+    rename = root / "submissions" / "baselines__better" / "1" / "submission.json"
+    fields = json.loads(rename.read_text())
+    fields["system"] |= {"name": "better", "org": "baselines"}
+    rename.write_text(json.dumps(fields))
+    log = {
+        "epochs": [{"epoch": i, "train_loss": 4.0 - i / 10, "heldout_loss": 4.5} for i in range(1, 9)],
+        "chance": {"train_loss": 4.56},
+        "mining": [{"before_epoch": 1}, {"before_epoch": 5}],
+    }
+    (folder / "training_log.json").write_text(json.dumps(log))
+    write_report(folder, demo, root / "report.html")
+    return root / "report.html"
+
+
+def test_a_report_holds_every_part_and_asks_for_nothing(zero_shot_page):
+    html = zero_shot_page.read_text(encoding="utf-8")
+    page = Page(html)
+    assert all(link.startswith(("#", "data:")) for link in page.links)
+    assert not {"script", "iframe", "object", "embed", "form", "base"} & set(page.tags)
+    assert "@import" not in html
+    assert re.findall(r"url\((?!#)", html) == []
+    assert len(page.ids) == len(set(page.ids))
+    for part in (
+        "This is not Igbo", "Retrieval", "Track paper", "Track heldout", "Pool size", "Loss by epoch", "Against baselines",
+        "Paired and unpaired similarity", "Welch", "Student, as in the paper", "first 60 train pairs",
+        "first 60 held-out pairs", "Hubs", "CSLS and mean-centring", "Duration in s and rank", "Words and paired similarity",
+        "Rank by gender", "Slices", "Worst queries", "Duration of recordings", "Pairs by gender", "chance", "modality gap",
+    ):  # fmt: skip
+        assert part in page.text, part
+    assert page.tags.count("figure") == page.tags.count("svg") == 22
+    assert page.text.count("worse") >= 2  # than the better baseline, in both tracks
+    assert "is worse than better" in page.text
+    assert zero_shot_page.stat().st_size < 3_000_000
+
+
+def test_every_colour_of_a_figure_follows_the_page(zero_shot_page):
+    html = zero_shot_page.read_text(encoding="utf-8")
+    body = html[html.index("<body") :]
+    baked = set(re.findall(r"#[0-9a-fA-F]{6}\b", body)) - {"#000000"}
+    assert not baked & {light for light, _ in COLOURS.values()}
+    assert "var(--speech)" in body
+    assert "prefers-color-scheme:dark" in html
+
+
+NASTY = '<script>alert("x")</script><img src=x onerror=alert(1)> $x$ `*_[a](javascript:b)|'
+
+
+@pytest.fixture(scope="module")
+def nasty_document(demo, make_card, submission_of, tmp_path_factory):
+    """A report of a release whose ids, speakers, genders and transcripts are attacks, and whose card is one too."""
+    pairs = demo.pairs
+    hostile = {
+        "text": [f"{NASTY}\u202e\x07 {i}" for i in range(699)],
+        "speaker_id": [NASTY if i % 2 else "</svg>]]>" for i in range(699)],
+        "gender": ["<b>&amp;" if i % 3 else "" for i in range(699)],
+    }
+    for name, values in hostile.items():
+        pairs = pairs.set_column(pairs.schema.get_field_index(name), name, pa.array(values))
+    release = dataclasses.replace(demo, pairs=pairs)
+    alignment = {"method": NASTY, "trained_on_pairs": "none"}
+    submission = submission_of(demo.embeddings("speech"), demo.embeddings("text"), alignment=alignment)
+    folder = tmp_path_factory.mktemp("nasty") / "tests__test" / "1"
+    ia.write_submission(folder, submission.card, submission.content, demo)
+    document = submission_document(gather_alone(folder, release))
+    return document, {panel.name: draw_panel(panel, with_png=False) for panel in document.panels()}
+
+
+def test_nothing_that_others_wrote_becomes_markup(nasty_document):
+    document, drawings = nasty_document
+    html = html_page(document, drawings, NASTY)
+    page = Page(html)
+    assert not {"script", "img", "b"} & set(page.tags)
+    assert 'alert("x")' in page.text  # shown, as text
+    assert "\u202e" not in html
+    assert "\x07" not in html
+    markdown = markdown_page(document, NASTY)
+    assert "<script" not in markdown
+    assert "<img" not in markdown
+    assert not re.search(r"(?<!\\)\]\(javascript", markdown)
+    for line in markdown.splitlines():
+        if line.startswith("|"):
+            assert len(re.findall(r"(?<!\\)\|", line)) in {4, 5, 6, 8, 9, 10}
+
+
+def test_elements_escape_text_and_attributes():
+    assert element("p", "<&>", Html("<b>x</b>"), title='"&') == '<p title="&quot;&amp;">&lt;&amp;&gt;<b>x</b></p>'
+    assert element("td", "a", class_=None) == "<td>a</td>"
+    assert escaped("a|b_c\n<d>") == r"a\|b\_c &lt;d&gt;"
+
+
+def test_svg_is_the_same_every_time_and_its_ids_are_its_own():
+    panel = Panel("one", "One", "A line.", lambda axes: axes.plot([1, 2], [3, 4], label="$a$"))
+    first, second = (draw_panel(panel, with_png=True) for _ in range(2))
+    assert first == second
+    assert first.png.startswith(b"\x89PNG")
+    inline = inline_svg(first.svg, "one")
+    assert set(re.findall(r'href="#(\w+)-', inline)) <= {"one"}
+    assert all(name.startswith("one-") for name in re.findall(r'\bid="([^"]+)"', inline))
+    assert "<metadata" not in inline
+
+
+def test_a_folder_holds_markdown_png_and_svg(zero_shot, demo, tmp_path, capsys):
+    folders = [str(written(zero_shot, tmp_path / name, demo)) for name in ("first", "second")]
+    out = tmp_path / "report"
+    assert run(["report", "--compare", *folders, "--out", str(out)]) == 0
+    markdown = (out / "report.md").read_text(encoding="utf-8")
+    linked = re.findall(r"\((figures/[\w-]+\.(?:png|svg))\)", markdown)
+    assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == {"report.md", *linked}
+    assert len(linked) == 8
+    assert all((out / name).read_bytes()[:4] == b"\x89PNG" for name in linked if name.endswith("png"))
+    assert "cannot be told apart" in markdown
+    assert run(["report", "--compare", *folders, "--out", str(out)]) == 1
+    assert "folder.exists" in capsys.readouterr().err
+
+
+def test_compare_names_the_queries_that_flipped(demo, submission_of, tmp_path):
+    text = demo.embeddings("text")
+    speech = np.where((np.arange(699) == 5)[:, None], demo.embeddings("speech"), text)
+    pair = [
+        written(submission_of(vectors, text), tmp_path / name, demo)
+        for name, vectors in (("first", speech), ("second", text))
+    ]
+    write_comparison(*pair, demo, tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert demo.ids[5] in page.text
+    assert "second only" in page.text
+
+
+def test_wrong_numbers_of_submissions_are_usage_problems(tmp_path, capsys):
+    assert run(["report", "a", "b", "--out", str(tmp_path / "x.html")]) == 2
+    assert run(["report", "a", "--compare", "--out", str(tmp_path / "x.html")]) == 2
+    assert "two with --compare, one without" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{", '{"epochs": 3}', '{"epochs": []}', '{"epochs": [1]}', '{"epochs": [{"train_loss": "x"}]}',
+     '{"epochs": [{"train_loss": 1e400}]}', '{"epochs": [{"train_loss": true}]}'],
+)  # fmt: skip
+def test_a_training_log_that_cannot_be_drawn_is_left_out(content, tmp_path):
+    (tmp_path / "training_log.json").write_text(content)
+    assert read_training_log(tmp_path) is None
+
+
+def test_a_training_log_keeps_what_can_be_drawn(tmp_path):
+    rows = [{"epoch": "<b>", "train_loss": 2 - i, "heldout_loss": None} for i in range(3)]
+    mining = [{"before_epoch": e} for e in (1, 2, 9, "x", 2.5)]
+    (tmp_path / "training_log.json").write_text(
+        json.dumps({"epochs": rows, "mining": mining, "chance": {"train_loss": 4}})
+    )
+    log = read_training_log(tmp_path)
+    assert dict(log.losses) == {"train_loss": [2, 1, 0]}
+    assert list(log.epochs) == [1, 2, 3]
+    assert log.mined_before == [2]
+    assert log.chance == {"train_loss": 4}
+
+
+def test_without_matplotlib_the_extra_is_named(demo, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    with pytest.raises(ia.EnvironmentProblem, match="report"):
+        write_report(tmp_path, demo, tmp_path / "x.html")
+
+
+def test_tables_have_as_many_cells_as_columns(nasty_document):
+    document, _ = nasty_document
+    for table in (block for block in document.blocks if isinstance(block, Table)):
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium of the system. Skipped where there is none, but never in continuous integration."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _no_browser("Playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        _no_browser("no Chromium in the path; on Debian: apt-get install chromium")
+    quiet = ("gpu", "quic", "background-networking", "component-update", "sync")
+    arguments = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield opened
+        opened.close()
+
+
+def _no_browser(reason):
+    if os.environ.get("CI"):
+        pytest.fail(f"continuous integration needs a browser: {reason}")
+    pytest.skip(reason)
+
+
+LOOKS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1200, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1200, "height": 900}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 375, "height": 800}},
+}
+#: Texts of a figure that touch another or leave the figure. Rotated labels have a box of their own, as all others.
+BAD_TEXTS = """() => {
+  const bad = [];
+  for (const svg of document.querySelectorAll("figure svg")) {
+    const frame = svg.getBoundingClientRect();
+    const texts = [...svg.querySelectorAll("g")].filter(g => /-text_\\d+$/.test(g.id));
+    const boxes = texts.map(g => g.getBoundingClientRect()).filter(b => b.width > 0);
+    boxes.forEach((a, i) => {
+      const inside = a.left >= frame.left - 1 && a.right <= frame.right + 1
+        && a.top >= frame.top - 1 && a.bottom <= frame.bottom + 1;
+      if (!inside) bad.push(["cut", svg.innerHTML.slice(0, 60), i]);
+      boxes.slice(i + 1).forEach((b, j) => {
+        const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (wide > 1 && high > 1) bad.push(["overlap", texts[i].id, texts[i + 1 + j].id]);
+      });
+    });
+  }
+  return bad;
+}"""
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_browsers_ask_for_nothing_complain_of_nothing_and_cut_nothing(look, browser, zero_shot_page):
+    context = browser.new_context(**LOOKS[look])
+    page = context.new_page()
+    requests, complaints = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(zero_shot_page.as_uri())
+    assert requests == [zero_shot_page.as_uri()]
+    assert complaints == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.evaluate(BAD_TEXTS) == []
+    ink, paper = (COLOURS[name][look == "dark"] for name in ("ink", "paper"))
+    rgb = [f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})" for colour in (ink, paper)]
+    assert (
+        page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]") == rgb
+    )
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != (rgb[1] if look == "dark" else "")
+    context.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_browsers_cut_nothing_of_degenerate_reports(kind, browser, degenerate_pages):
+    page = browser.new_page()
+    page.goto(degenerate_pages(kind).as_uri())
+    assert page.evaluate(BAD_TEXTS) == []
+    page.close()

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test check fuzz clean
+.PHONY: demo test check fuzz bench clean
 
 demo: .venv/base.stamp  ## Score the bundled submissions on the demo release and print the leaderboard.
 	$(BIN)/igbo-align leaderboard submissions --release demo
@@ -18,6 +18,10 @@ check: .venv/test.stamp  ## Lint and check types.
 
 fuzz: .venv/test.stamp  ## The long attack on the readers of submissions.
 	$(BIN)/python tests/bad_inputs/fuzz.py --mutations 50000
+
+bench: .venv/test.stamp  ## Compare with MTEB, sentence-transformers, ranx and torchmetrics; writes docs/performance.md.
+	$(PIP) --editable '.[bench]'
+	$(BIN)/python bench/run.py
 
 .venv/base.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

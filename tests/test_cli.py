@@ -9,7 +9,7 @@ import sys
 import igbo_align as ia
 import numpy as np
 import pytest
-from igbo_align.cli import app as cli_app
+from igbo_align.cli import submissions as cli_submissions
 from igbo_align.cli.app import run
 
 CARD = {
@@ -118,7 +118,7 @@ def test_a_bug_is_reported_not_dumped(monkeypatch, capsys, tmp_path):
     def broken(*_args):
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(cli_app, "_score", broken)
+    monkeypatch.setattr(cli_submissions, "_score", broken)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert run(["score", "x"]) == 3
     err = capsys.readouterr().err
@@ -130,6 +130,6 @@ def test_interrupt_says_that_work_is_kept(monkeypatch, capsys):
     def interrupted(*_args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli_app, "_score", interrupted)
+    monkeypatch.setattr(cli_submissions, "_score", interrupted)
     assert run(["score", "x"]) == 130
     assert "goes on from there" in capsys.readouterr().err

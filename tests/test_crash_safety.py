@@ -161,6 +161,7 @@ _WRITING = {"write_text", "write_bytes", "savez", "savez_compressed", "save_file
 _ALLOWED = {
     ("files.py", "write"): "the crash-safe writing itself",
     ("cli/app.py", "fdopen"): "the report of a bug, a new file that nothing reads",
+    ("report/writing.py", "write_bytes"): "the crash-safe writing itself",
     ("submission/parquet_format.py", "write_table"): "into memory",
     ("cli/ranking.py", "write_table"): "given to `write_atomically`",
     ("metrics/sharding.py", "open"): "given to `write_atomically`",

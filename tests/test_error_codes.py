@@ -8,7 +8,7 @@ from pathlib import Path
 
 import igbo_align as ia
 import pytest
-from igbo_align.cli import app as cli_app
+from igbo_align.cli import submissions as cli_submissions
 from igbo_align.cli.app import run
 from igbo_align.problems import CODES, EnvironmentProblem, ProblemsFound, UsageProblem, problem
 
@@ -84,7 +84,7 @@ def test_the_command_says_the_code_and_never_the_exception(error, exit_code, wor
     def broken(*_arguments):
         raise error
 
-    monkeypatch.setattr(cli_app, "_score", broken)
+    monkeypatch.setattr(cli_submissions, "_score", broken)
     assert run(["score", "x"]) == exit_code
     printed = capsys.readouterr()
     assert word in printed.err

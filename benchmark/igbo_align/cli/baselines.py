@@ -7,16 +7,15 @@ from typing import Annotated
 
 import typer
 
-from .console import progress_bar, say, stdout
+from .console import progress_bar, say, say_notice, stdout
+from .options import ReleaseOption
 
 
 def baseline(
     names: Annotated[list[str] | None, typer.Argument(help="Baselines; all when none is named.")] = None,
     *,
     out: Annotated[Path, typer.Option(help="Folder of submissions; one new folder below it for each baseline.")],
-    release: Annotated[
-        str, typer.Option("--release", help="`demo`, a folder, or a Hub dataset id `org/name@revision`.")
-    ] = "demo",
+    release: ReleaseOption = "demo",
     seeds: Annotated[int, typer.Option(min=1, help="Repeat the trained ones with this many seeds.")] = 1,
     source: Annotated[
         str | None, typer.Option(help="Where the recordings are, for baselines that look at frames.")
@@ -44,6 +43,5 @@ def baseline(
     for item in make_baselines(request, loaded, progress_bar, lambda message: say(message, "yellow")):
         say(f"{item.baseline.name}: {item.fit_s:.2f} s, {item.folder}")
         made.append(item)
-    if loaded.spec.notice:
-        say(loaded.spec.notice, "yellow")
+    say_notice(loaded)
     stdout.print(made_table(made))

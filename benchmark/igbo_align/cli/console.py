@@ -62,3 +62,9 @@ def progress_bar(title: str, total: int | None) -> Iterator[Callable[[int], None
     with Progress(*columns, console=stderr) as bar:
         task = bar.add_task(title, total=total)
         yield lambda steps: bar.advance(task, steps)
+
+
+def say_notice(release: Any) -> None:
+    """What a release must say of itself wherever it appears."""
+    if release.spec.notice:
+        say(release.spec.notice, "yellow")

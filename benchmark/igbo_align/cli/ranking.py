@@ -10,6 +10,7 @@ import typer
 
 from ..problems import problem
 from .console import print_json, progress_bar, say, stdout
+from .options import JsonOption
 
 
 def rank(
@@ -26,7 +27,7 @@ def rank(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads; all that the process may use by default.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Rank every pair among all pairs, in both directions, exactly.
 

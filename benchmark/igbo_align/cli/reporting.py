@@ -8,16 +8,15 @@ from typing import Annotated
 import typer
 
 from ..problems import problem
-from .console import say, stdout
+from .console import say_notice, stdout
+from .options import ReleaseOption
 
 
 def report(
     submissions: Annotated[list[Path], typer.Argument(help="A submission folder; two with --compare.")],
     *,
     out: Annotated[Path, typer.Option(help="An .html file, or a new folder for Markdown, PNG and SVG.")],
-    release: Annotated[
-        str, typer.Option("--release", help="`demo`, a folder, or a Hub dataset id `org/name@revision`.")
-    ] = "demo",
+    release: ReleaseOption = "demo",
     baselines: Annotated[
         Path | None,
         typer.Option(help="Folder of submissions to compare with; by default the baselines beside the submission."),
@@ -38,8 +37,7 @@ def report(
             mend="Name that many submission folders.",
         )
     loaded = load_release(release)
-    if loaded.spec.notice:
-        say(loaded.spec.notice, "yellow")
+    say_notice(loaded)
     if compare:
         write_comparison(submissions[0], submissions[1], loaded, out)
     else:

@@ -10,6 +10,7 @@ import typer
 
 from ..problems import ProblemsFound
 from .console import print_json, print_problems, progress_bar, say, stdout
+from .options import JsonOption, ReleaseOption
 
 _OUTCOMES = {
     "verified": "Verified: both sides of the sample are what the encoders return.",
@@ -22,9 +23,7 @@ _OUTCOMES = {
 
 def verify(
     submission: Path,
-    release: Annotated[
-        str, typer.Option("--release", help="`demo`, a folder, or a Hub dataset id `org/name@revision`.")
-    ] = "demo",
+    release: ReleaseOption = "demo",
     source: Annotated[str | None, typer.Option(help="Where the recordings are, unless the release holds them.")] = None,
     sample: Annotated[int, typer.Option(min=1, help="Pairs to encode again.")] = 32,
     salt: Annotated[
@@ -37,7 +36,7 @@ def verify(
         str | None, typer.Option("--text-encoder", help="Your own copy of the encoder that the card names.")
     ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core by default.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Encode a random sample of a submission again, compare, and write verification.json beside it."""
     from ..encoders.verification import VerifyRequest, mismatches

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .. import __version__
-from ..files import new_folder, refuse_existing, write_atomically, write_text
+from ..files import new_folder, refuse_existing, write_bytes, write_text
 from ..protocol.release import Release
 from .blocks import Document
 from .comparison import comparison_document
@@ -66,4 +66,4 @@ def _write(document: Document, release: Release, out: Path) -> None:
         for name, drawing in drawings.items():
             figure = folder / FIGURES_FOLDER / name
             write_text(figure.with_suffix(".svg"), drawing.svg)
-            write_atomically(figure.with_suffix(".png"), lambda path, data=drawing.png or b"": path.write_bytes(data))
+            write_bytes(figure.with_suffix(".png"), drawing.png or b"")

@@ -1,0 +1,19 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+ReleaseOption = Annotated[
+    str, typer.Option("--release", help="`demo`, a folder, or a Hub dataset id `org/name@revision`.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+SpeechOption = Annotated[
+    str | None, typer.Option("--speech-encoder", help="Hub id or folder, optionally `id@revision`.")
+]
+TextOption = Annotated[str | None, typer.Option("--text-encoder", help="Hub id or folder, optionally `id@revision`.")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes that encode; one a core by default.")
+]

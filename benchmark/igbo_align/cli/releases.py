@@ -1,0 +1,88 @@
+"""The verbs `build` and `encode`: from recordings to a release, and to the vectors of your own encoders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .console import progress_bar, say, stdout
+from .options import ReleaseOption, SpeechOption, TextOption, WorkersOption
+
+
+def build(
+    source: Annotated[str, typer.Option(help="Hub dataset id, or a folder of parquet shards in the WAXAL layout.")],
+    out: Annotated[Path, typer.Option(help="The new release folder.")],
+    config: Annotated[str | None, typer.Option(help="Config of the source, for example ibo_tts.")] = None,
+    revision: Annotated[str | None, typer.Option(help="40-character commit of a Hub dataset.")] = None,
+    speech_encoder: SpeechOption = None,
+    text_encoder: TextOption = None,
+    per_bucket: Annotated[int | None, typer.Option(min=1, help="Pairs from each duration bucket.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every draw.")] = None,
+    with_audio: Annotated[bool, typer.Option("--with-audio", help="Keep the recordings in the release.")] = False,
+    no_text: Annotated[bool, typer.Option("--no-text", help="Leave the transcripts out of the release.")] = False,
+    spec: Annotated[str | None, typer.Option(help="Name or .json file of a specification.")] = None,
+    workers: WorkersOption = None,
+) -> None:
+    """Make a release: filter, sample, split, draw pools, and encode with two encoders."""
+    from ..corpus.build import BuildRequest, build_release
+    from ..protocol.spec import spec_for
+
+    request = BuildRequest(
+        source=source,
+        out=out,
+        spec=spec_for(spec, source, per_bucket, seed),
+        config=config,
+        revision=revision,
+        speech_encoder=speech_encoder,
+        text_encoder=text_encoder,
+        with_audio=with_audio,
+        with_text=not no_text,
+        workers=workers,
+    )
+    built = build_release(request, progress_bar, _say_profile)
+    stdout.print(f"{out}  fingerprint {built.release.fingerprint}", soft_wrap=True)
+
+
+def _say_profile(profile: dict[str, Any], unmet: list[dict[str, Any]]) -> None:
+    from .tables import profile_lines
+
+    for line in profile_lines(profile):
+        say(line)
+    for item in unmet:
+        text = (
+            f"UNEXPECTED: the specification counts {item['expected']} {item['name']}, this source has {item['found']}."
+        )
+        say(text, "bold red")
+
+
+def encode(
+    speech_encoder: Annotated[str, typer.Option(help="Hub id or folder, optionally `id@revision`.")],
+    text_encoder: Annotated[str, typer.Option(help="Hub id or folder, optionally `id@revision`.")],
+    out: Annotated[Path, typer.Option(help="The new submission folder.")],
+    release: ReleaseOption = "demo",
+    source: Annotated[str | None, typer.Option(help="Where the recordings are, unless the release holds them.")] = None,
+    pooling: Annotated[str, typer.Option(help="mean, masked-mean, masked-mean-std, first or max.")] = "mean",
+    prompt: Annotated[str | None, typer.Option(help="Put before every text, for example `query: `.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the system; made from the encoders by default.")] = None,
+    org: Annotated[str, typer.Option(help="Who submits.")] = "local",
+    workers: WorkersOption = None,
+) -> None:
+    """Encode a release with your own pair of encoders and write a submission."""
+    from ..corpus.encode_release import EncodeRequest, encode_release
+    from ..hub import load_release
+
+    request = EncodeRequest(
+        speech_encoder=speech_encoder,
+        text_encoder=text_encoder,
+        out=out,
+        source=source,
+        pooling=pooling,
+        prompt=prompt,
+        name=name,
+        org=org,
+        workers=workers,
+    )
+    encode_release(request, load_release(release), progress_bar)
+    stdout.print(str(out), soft_wrap=True)

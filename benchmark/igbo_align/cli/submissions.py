@@ -1,0 +1,133 @@
+"""The verbs about submissions: `pack`, `validate`, `score`, `compare` and `leaderboard`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .console import print_json, print_problems, say_notice, stdout
+from .options import JsonOption, ReleaseOption
+from .verification import check_receipt, print_flags, print_scores
+
+
+def pack(
+    speech: Annotated[Path, typer.Option(help=".npy matrix of speech vectors, (n, d).")],
+    text: Annotated[Path, typer.Option(help=".npy matrix of text vectors, (n, d).")],
+    card: Annotated[Path, typer.Option(help="The card, JSON.")],
+    out: Annotated[Path, typer.Option(help="The new submission folder.")],
+    ids: Annotated[
+        Path | None, typer.Option(help="One id a line, in the order of the rows; release order without it.")
+    ] = None,
+    release: ReleaseOption = "demo",
+) -> None:
+    """Make a submission from two .npy matrices and a card."""
+    from ..hub import load_release
+    from ..submission.writing import pack as pack_submission
+
+    pack_submission(speech, text, card, load_release(release), out, ids)
+    stdout.print(str(out), soft_wrap=True)
+
+
+def validate(submission: Path, release: ReleaseOption = "demo", as_json: JsonOption = False) -> None:
+    """List every problem of a submission."""
+    _taken_in([submission], release)
+    if as_json:
+        print_problems([], as_json=True)
+    else:
+        stdout.print(f"{submission}: no problems", soft_wrap=True)
+
+
+def score(
+    submission: Path,
+    release: ReleaseOption = "demo",
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Compare this score file with the scores, byte for byte.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a submission on every track, with intervals and tests."""
+    scores = _score(submission, release)
+    if check is not None:
+        check_receipt(check, scores, as_json)
+        return
+    if as_json:
+        print_scores(scores)
+        return
+    from .tables import score_table, similarity_lines
+
+    say_notice(scores.release)
+    stdout.print(score_table(scores))
+    for line in similarity_lines(scores):
+        stdout.print(line)
+    print_flags(scores)
+
+
+def compare(first: Path, second: Path, release: ReleaseOption = "demo", as_json: JsonOption = False) -> None:
+    """Compare two submissions: is the difference real?"""
+    from ..scoring.comparison import compare as compare_scores
+    from ..scoring.scores import rounded
+    from .tables import comparison_table
+
+    pair, loaded = _scored([first, second], release)
+    comparisons = compare_scores(*pair)
+    names = [f"{scores.card['system']['org']}/{scores.card['system']['name']}" for scores in pair]
+    if as_json:
+        tracks = {track: item.as_json() for track, item in comparisons.items()}
+        document = {"schema_version": 1, "benchmark": loaded.benchmark(), "first": names[0], "second": names[1]}
+        print_json(rounded(document | {"tracks": tracks}))
+    else:
+        stdout.print(comparison_table(names, comparisons))
+
+
+def leaderboard(
+    submissions: Path,
+    release: ReleaseOption = "demo",
+    out: Annotated[Path | None, typer.Option(help="Also write the board as JSON to this file.")] = None,
+    track: Annotated[str, typer.Option(help="Track to show and rank by: paper, heldout, full or hard.")] = "heldout",
+    as_json: JsonOption = False,
+) -> None:
+    """Score every submission below a folder and print the board."""
+    from ..files import readable_json, write_text
+    from ..hub import load_release
+    from ..protocol.spec import require_track
+    from ..scoring.leaderboard import build_leaderboard
+
+    require_track(track)
+    board = build_leaderboard(submissions, load_release(release))
+    if out:
+        write_text(out, readable_json(board.as_json()))
+    if as_json:
+        print_json(board.as_json())
+        return
+    from .tables import leaderboard_table, reported_table
+
+    say_notice(board.release)
+    stdout.print(leaderboard_table(board, track))
+    stdout.print(reported_table())
+
+
+def _taken_in(folders: Sequence[Path], release: str) -> tuple[list[Any], Any]:
+    """Submissions that can be scored, and the release; the decoder starts while the release is loaded."""
+    from ..submission.sandbox import Decoder
+
+    with Decoder() as decoder:
+        decoder.prepare(folders[0])
+        from ..hub import load_release
+        from ..submission.intake import take_in
+
+        loaded = load_release(release)
+        return [take_in(folder, loaded, decoder) for folder in folders], loaded
+
+
+def _score(submission: Path, release: str) -> Any:
+    return _scored([submission], release)[0][0]
+
+
+def _scored(folders: Sequence[Path], release: str) -> tuple[list[Any], Any]:
+    submissions, loaded = _taken_in(folders, release)
+    from ..scoring.score import score as score_submission
+
+    return [score_submission(submission, loaded) for submission in submissions], loaded

@@ -14,7 +14,7 @@ test: .venv/test.stamp check  ## Lint, check types and run the whole suite.
 check: .venv/test.stamp  ## Lint and check types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 fuzz: .venv/test.stamp  ## The long attack on the readers of submissions.
 	$(BIN)/python tests/bad_inputs/fuzz.py --mutations 50000

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 #: Share of the components that are set to zero while training. The paper names the layer, not the rate.
 DROPOUT_RATE = 0.1
@@ -63,6 +65,9 @@ class Dropout(nn.Module):
 
 class Standardised(nn.Module):
     """Another map behind inputs that have mean 0 and standard deviation 1 over the train pairs."""
+
+    mean: Tensor
+    scale: Tensor
 
     def __init__(self, inner: nn.Module, train_speech: Tensor) -> None:
         super().__init__()
@@ -136,7 +141,7 @@ def attended_statistics(frames: Tensor, weights: Tensor) -> Tensor:
 
 def linear(inputs: int, outputs: int, stream: np.random.PCG64) -> nn.Linear:
     """A linear layer with torch's usual start: weights and biases uniform within 1 / sqrt(inputs)."""
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, dtype=torch.float64)
+    layer = cast(nn.Linear, skip_init(nn.Linear, inputs, outputs, dtype=torch.float64))
     with torch.no_grad():
         for parameter in (layer.weight, layer.bias):
             parameter.copy_((2 * uniform(stream, *parameter.shape) - 1) / math.sqrt(inputs))

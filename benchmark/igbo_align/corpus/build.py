@@ -199,7 +199,7 @@ def _write_audio(folder: Path, pairs: pa.Table, audio: dict[str, bytes]) -> None
 
 def _by_split(pairs: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     for split in SPLITS:
-        yield split, pairs.filter(pc.equal(pairs.column("split"), split)).combine_chunks()
+        yield split, pairs.filter(pc.field("split") == split).combine_chunks()
 
 
 def _manifest(

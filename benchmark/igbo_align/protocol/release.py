@@ -213,7 +213,7 @@ def _read_splits(folder: Path) -> pa.Table:
 
 
 def _positions(values: pa.Array, ids: pa.Array) -> NDArray[np.int64]:
-    positions = pc.index_in(values, value_set=ids)
+    positions = pc.call_function("index_in", [values], pc.SetLookupOptions(value_set=ids))
     if positions.null_count:
         raise _corrupt("pools or similarity sample", "ids that are not among the pairs")
     return _numbers(positions).astype(np.int64)

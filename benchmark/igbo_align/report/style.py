@@ -35,7 +35,7 @@ DIRECTION_LABELS = {"speech_to_text": "speech → text", "text_to_speech": "text
 WIDTH_INCHES = 4.6
 _PNG_DPI = 200
 _NARROW = 1e-5
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {  # matplotlib has a type of its own for these names
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "text.parse_math": False,  # a speaker may be called $x$

@@ -1,4 +1,4 @@
-"""A stand-in for the Hugging Face Hub on loopback, for the real clients: repositories that can be read.
+"""A stand-in for the Hugging Face Hub on loopback, for the real clients: what can be read; `Writing` has the rest.
 
 Only the standard library, because paths with `%2F` must stay as they are. Every answer carries Content-Length and,
 where something is missing, the header `X-Error-Code`: over http the clients tell errors apart by nothing else.
@@ -6,41 +6,24 @@ where something is missing, the header `X-Error-Code`: over http the clients tel
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
+import socket
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from loopback_repository import Faults, Repository, entry, etag
+from loopback_writing import Writing
+
+__all__ = ["LoopbackHub", "Repository"]
+
 _API = re.compile(
     r"/api/(?P<kind>models|datasets|spaces)/(?P<name>[^/]+/[^/]+)(?:/(?P<verb>revision|tree|paths-info)/(?P<rest>.+))?"
 )
 _RESOLVE = re.compile(r"/(?:(?P<kind>datasets|spaces)/)?(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
-
-
-@dataclass
-class Repository:
-    """One repository at one commit: path -> bytes."""
-
-    files: dict[str, bytes]
-
-    @property
-    def commit(self) -> str:
-        """Name of the commit: a hash over everything in it."""
-        listing = [(path, hashlib.sha1(data).hexdigest()) for path, data in sorted(self.files.items())]
-        return hashlib.sha1(json.dumps(listing).encode()).hexdigest()
-
-    def entry(self, path: str) -> dict:
-        """A file as listings show it."""
-        return {"type": "file", "path": path, "size": len(self.files[path]), "oid": blob_id(self.files[path])}
-
-
-def blob_id(data: bytes) -> str:
-    """Git's name of a file's content."""
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 @dataclass
@@ -51,11 +34,16 @@ class LoopbackHub:
         repositories: what is served. A repository may be pinned under other names of its commit in `pins`.
         pins: (kind, name) -> revisions that are accepted beside `main` and the commit itself.
         requests: method and path of every request so far.
+        faults: what goes wrong.
+        large: large files that were uploaded, by SHA-256.
     """
 
     repositories: dict[tuple[str, str], Repository] = field(default_factory=dict)
     pins: dict[tuple[str, str], str] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+    large: dict[str, bytes] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __enter__(self) -> Self:
         hub = self
@@ -64,7 +52,7 @@ class LoopbackHub:
             pass
 
         Handler.hub = hub
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
@@ -72,10 +60,15 @@ class LoopbackHub:
         self._server.shutdown()
         self._server.server_close()
 
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
     def environment(self, home) -> dict[str, str]:
         """Environment in which the real clients know nothing but this hub, with an empty home below `home`."""
         return {
-            "HF_ENDPOINT": f"http://127.0.0.1:{self._server.server_port}",
+            "HF_ENDPOINT": self.address,
             "HF_HOME": str(home),
             "HF_TOKEN": "nobody",
             "HF_HUB_DISABLE_XET": "1",
@@ -91,8 +84,13 @@ class LoopbackHub:
         return self.pins.get(key) or self.repositories[key].commit
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256
+
+
+class _Handler(Writing, BaseHTTPRequestHandler):
     hub: LoopbackHub
+    fault: str | int | None = None
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_arguments) -> None:
@@ -107,75 +105,101 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_PUT(self) -> None:
+        self._answer()
+
     def _answer(self) -> None:
-        self.hub.requests.append(f"{self.command} {self.path}")
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length)
-        path = urlsplit(self.path).path
-        query = parse_qs(urlsplit(self.path).query)
-        if match := _API.fullmatch(path):
+        request = f"{self.command} {self.path}"
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with self.hub.lock:
+            self.hub.requests.append(request)
+            self.fault = self.hub.faults.take(request)
+        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
+        if self.fault == "drop":
+            self._hang_up()
+        elif isinstance(self.fault, int):
+            self._send(self.fault, b'{"error": "injected"}', {"Retry-After": "0"} if self.fault == 429 else None)
+        elif self.write(path, query, body):
+            return
+        elif match := _API.fullmatch(path):
             self._api(match, query, body)
         elif match := _RESOLVE.fullmatch(path):
             self._resolve(match)
         else:
             self._send(404, b'{"error": "not served here"}')
 
-    def _repository(self, kind: str, name: str, revision: str) -> Repository | None:
-        key = (kind, name)
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _files(self, kind: str, name: str, revision: str) -> tuple[dict[str, bytes], str] | None:
+        """Files and commit of a repository at a revision; None after an error was sent."""
+        key, revision = (kind, name), unquote(revision)
         repository = self.hub.repositories.get(key)
         if repository is None:
             self._error("RepoNotFound")
-        elif unquote(revision) not in ("main", self.hub.commit(key)):
+            return None
+        if revision in ("main", self.hub.commit(key)):
+            return repository.files, self.hub.commit(key)
+        files = repository.at(revision)
+        if files is None:
             self._error("RevisionNotFound")
-        else:
-            return repository
-        return None
+            return None
+        request = re.fullmatch(r"refs/pr/(\d+)", revision)
+        return files, repository.pull_requests[int(request[1])].commit if request else revision
 
     def _api(self, match: re.Match, query: dict, body: bytes) -> None:
         verb, (revision, _, path) = match["verb"], (match["rest"] or "main").partition("/")
-        repository = self._repository(match["kind"], match["name"], revision)
-        if repository is None:
+        found = self._files(match["kind"], match["name"], revision)
+        if found is None:
             return
+        files, commit = found
         if verb in (None, "revision"):
-            info = {"id": match["name"], "sha": self.hub.commit((match["kind"], match["name"]))}
-            self._json(info | {"siblings": [{"rfilename": name} for name in repository.files], "tags": []})
+            info = {"id": match["name"], "sha": commit, "sdk": "gradio"}
+            self._json(info | {"siblings": [{"rfilename": name} for name in files], "tags": []})
         elif verb == "paths-info":
             wanted = parse_qs(body.decode()).get("paths", [])
-            self._json([repository.entry(name) for name in wanted if name in repository.files])
+            self._json([entry(name, files[name]) for name in wanted if name in files])
         else:
-            self._tree(repository, unquote(path), query.get("recursive") == ["true"])
+            self._tree(files, unquote(path), query.get("recursive") == ["true"])
 
-    def _tree(self, repository: Repository, folder: str, recursive: bool) -> None:
+    def _tree(self, files: dict[str, bytes], folder: str, recursive: bool) -> None:
         prefix = f"{folder.strip('/')}/" if folder else ""
-        below = sorted(name for name in repository.files if name.startswith(prefix))
+        below = sorted(name for name in files if name.startswith(prefix))
         if folder and not below:
             self._error("EntryNotFound")
             return
         direct = [name for name in below if recursive or "/" not in name[len(prefix) :]]
         folders = {prefix + name[len(prefix) :].split("/")[0] for name in below if "/" in name[len(prefix) :]}
         listed = [{"type": "directory", "path": name, "oid": "0" * 40, "size": 0} for name in sorted(folders)]
-        self._json([repository.entry(name) for name in direct] + listed)
+        self._json([entry(name, files[name]) for name in direct] + listed)
 
     def _resolve(self, match: re.Match) -> None:
         kind, path = match["kind"] or "models", unquote(match["path"])
-        repository = self._repository(kind, match["name"], match["revision"])
-        if repository is None:
+        found = self._files(kind, match["name"], match["revision"])
+        if found is None:
             return
-        commit = {"X-Repo-Commit": self.hub.commit((kind, match["name"]))}
-        if path not in repository.files:
-            self._error("EntryNotFound", commit)
+        files, commit = found
+        known = {"X-Repo-Commit": commit}
+        if path not in files:
+            self._error("EntryNotFound", known)
             return
-        data = repository.files[path]
-        self._send(200, data, commit | {"ETag": f'"{blob_id(data)}"', "Accept-Ranges": "none"})
+        name = etag(path, files[path])
+        self._send(200, files[path], known | {"ETag": f'"{name}"', "Accept-Ranges": "none"})
 
     def _json(self, value) -> None:
         self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
-    def _error(self, code: str, headers: dict | None = None) -> None:
+    def _error(self, code: str, headers: dict | None = None, status: int = 404) -> None:
         extra = {"X-Error-Code": code, "X-Error-Message": code} | (headers or {})
-        self._send(404, json.dumps({"error": code}).encode(), extra)
+        self._send(status, json.dumps({"error": code}).encode(), extra)
 
     def _send(self, status: int, data: bytes, headers: dict | None = None) -> None:
+        if self.fault == "late-drop":
+            self._hang_up()
+            return
+        if self.fault == "late":
+            status, data, headers = 500, b'{"error": "injected"}', None
         self.send_response(status)
         for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
             self.send_header(name, value)

@@ -1,14 +1,14 @@
-"""The only module that talks to the Hugging Face Hub."""
+"""Releases from the bundled folder, from any folder or from the Hub; models to the Hub."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from .problems import problem
-from .protocol.release import Release, read_release
+from ..problems import problem
+from ..protocol.release import Release, read_release
 
-DEMO_FOLDER = Path(__file__).parent / "demo"
+DEMO_FOLDER = Path(__file__).parent.parent / "demo"
 
 
 def load_release(name: str | os.PathLike[str] = "demo") -> Release:

@@ -1,0 +1,116 @@
+"""`submit` with the real client against a stand-in on loopback: every submission arrives exactly once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from loopback_hub import LoopbackHub, Repository
+
+TESTS = Path(__file__).parent
+RIDGE = TESTS.parent / "submissions" / "baselines__ridge" / "1"
+BOARD = ("datasets", "tests/board")
+PLACE = "submissions/baselines__ridge/1/"
+
+
+@pytest.fixture
+def hub():
+    """A hub with an empty board."""
+    with LoopbackHub({BOARD: Repository({"README.md": b"# Board\n"})}) as running:
+        yield running
+
+
+@pytest.fixture
+def typed(hub, tmp_path):
+    """Type a command in a process of its own that knows no other hub."""
+
+    def run(*arguments, **environment):
+        variables = os.environ | hub.environment(tmp_path / "hf") | environment
+        command = [sys.executable, *(arguments if arguments[0].endswith(".py") else ("-m", "igbo_align", *arguments))]
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    return run
+
+
+def test_a_submission_becomes_one_pull_request_with_its_table(hub, typed):
+    hub.faults.single = [("POST.*/commit/", "late"), ("POST.*/commit/", 409), ("/tree/", "drop")]
+    done = typed("submit", str(RIDGE), "--repo", "tests/board")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"{hub.address}/datasets/tests/board/discussions/1"
+    (request,) = hub.repositories[BOARD].pull_requests.values()
+    assert request.title == "Submission baselines__ridge/1"
+    assert "| heldout | speech to text |" in request.description
+    for name in ("submission.json", "embeddings.parquet", "scores.json"):
+        if name != "scores.json":
+            assert request.files[PLACE + name] == (RIDGE / name).read_bytes()
+    assert json.loads(request.files[PLACE + "scores.json"])["system"]["name"] == "ridge"
+    assert "README.md" in request.files
+
+
+def test_the_same_submission_again_sends_nothing_and_another_under_its_name_is_refused(hub, typed, tmp_path):
+    first = json.loads(typed("submit", str(RIDGE), "--repo", "tests/board", "--json").stdout)
+    again = json.loads(typed("submit", str(RIDGE), "--repo", "tests/board", "--json").stdout)
+    assert (first["changed"], again["changed"]) == (True, False)
+    assert again["url"] == first["url"]
+    board = hub.repositories[BOARD]
+    assert len(board.pull_requests) == 1
+    board.merge(1)
+    assert not json.loads(typed("submit", str(RIDGE), "--repo", "tests/board", "--json").stdout)["changed"]
+    board.write(board.files | {f"{PLACE}submission.json": b"{}"}, "another card")
+    done = typed("submit", str(RIDGE), "--repo", "tests/board")
+    assert done.returncode == 1
+    assert "submission.exists" in done.stderr
+    assert len(board.pull_requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("repository", "token", "code"),
+    [
+        ("tests/board", "reader", "environment.token"),
+        ("tests/none", "writer", "environment.hub"),
+        ("no/such/name", "writer", "environment.hub"),
+    ],
+)
+def test_refusals_are_problems_without_a_loop_of_retries(hub, typed, repository, token, code):
+    done = typed("submit", str(RIDGE), "--repo", repository, HF_TOKEN=token)
+    assert done.returncode == 4
+    assert code in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(hub.requests) < 8
+    assert not hub.repositories[BOARD].pull_requests
+
+
+def test_offline_it_says_so_at_once(typed):
+    done = typed("submit", str(RIDGE), "--repo", "tests/board", HF_HUB_OFFLINE="1")
+    assert done.returncode == 4
+    assert "environment.hub" in done.stderr
+
+
+def test_sixty_four_at_once_with_conflicts_and_lost_answers_are_each_present_exactly_once(hub, typed):
+    """30 % of the commits meet a conflict, 10 % are carried out and answered with 500."""
+    chance = random.Random(7)
+
+    def fault(request):
+        if "/commit/" not in request:
+            return None
+        drawn = chance.random()
+        return chance.choice((409, 412)) if drawn < 0.3 else "late" if drawn < 0.4 else None
+
+    hub.faults.always = fault
+    done = typed(str(TESTS / "hub_submit_child.py"), "64")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {"late"} < set(hub.faults.seen)
+    board = hub.repositories[BOARD]
+    assert sorted(request.title for request in board.pull_requests.values()) == sorted(
+        f"Submission tests__system-{number}/1" for number in range(64)
+    )
+    assert len({url for url, _ in json.loads(done.stdout)}) == 64
+    for number in list(board.pull_requests):
+        board.merge(number)
+    for number in range(64):
+        assert board.files[f"submissions/tests__system-{number}/1/embeddings.npz"] == b"%d" % number

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..problems import EnvironmentProblem, problem
+from ..problems import ProblemsFound, problem
 
 Result = TypeVar("Result")
 #: Answers that may be different a moment later: timeouts, conflicts, too many requests, and the server's own failures.
@@ -236,7 +236,7 @@ def _page(api: Any, destination: Destination) -> str:
     return f"{api.endpoint}/{folder}{destination.name}"
 
 
-def _not_allowed(destination: Destination, status: int | None = None) -> EnvironmentProblem:
+def _not_allowed(destination: Destination, status: int | None = None) -> ProblemsFound:
     return problem(
         "environment.token",
         destination.name,
@@ -246,7 +246,7 @@ def _not_allowed(destination: Destination, status: int | None = None) -> Environ
     )
 
 
-def _unreachable(destination: Destination, error: Exception | None) -> EnvironmentProblem:
+def _unreachable(destination: Destination, error: Exception | None) -> ProblemsFound:
     status = getattr(getattr(error, "response", None), "status_code", None)
     found = f"status {status}" if status else type(error).__name__
     return problem(

@@ -58,6 +58,8 @@ CODES: dict[str, str] = {
     "ids.duplicate": "An id occurs more than once.",
     "ids.missing": "Pairs of the release have no row.",
     "ids.unknown": "Rows name ids that are not in the release.",
+    "publish.licence": "The licence of what is published has to be confirmed.",
+    "publish.wheel": "No wheel of the package lies at hand to be published beside an app.",
     "release.corrupt": "A file of the release cannot be read or is inconsistent.",
     "release.fingerprint": "The release's content does not have the fingerprint that it states.",
     "release.missing": "There is no release at this place.",

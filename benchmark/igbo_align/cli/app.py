@@ -14,7 +14,7 @@ from .. import __version__
 from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from .baselines import baseline
 from .console import print_problems, say
-from .publishing import submit
+from .publishing import publish, submit
 from .ranking import rank
 from .releases import build, encode
 from .reporting import report
@@ -85,5 +85,19 @@ def _root(
     """The options before the verb."""
 
 
-for verb in (build, encode, baseline, pack, validate, score, compare, report, leaderboard, verify, rank, submit):
+for verb in (
+    build,
+    encode,
+    baseline,
+    pack,
+    validate,
+    score,
+    compare,
+    report,
+    leaderboard,
+    verify,
+    rank,
+    submit,
+    publish,
+):
     app.command()(verb)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .console import print_json, say, stdout
+from ..problems import problem
+from .console import print_json, say, say_notice, stdout
 from .options import JsonOption, ReleaseOption
 
 RepositoryOption = Annotated[str, typer.Option("--repo", help="Dataset repository on the Hub, `org/name`.")]
@@ -27,3 +29,88 @@ def submit(
         print_json({"url": done.url, "commit": done.commit, "changed": done.changed})
     else:
         stdout.print(done.url, soft_wrap=True)
+
+
+def publish(
+    release: Annotated[str, typer.Argument(help="`demo`, or the folder of a release.")],
+    repository: RepositoryOption,
+    space: Annotated[str | None, typer.Option("--space", help="Also publish the Space, `org/name`.")] = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="Also publish the metric, `org/name`.")] = None,
+    licence: Annotated[
+        list[str] | None, typer.Option("--licence", help="The licence that you confirm, such as cc-by-4.0.")
+    ] = None,
+    submissions: Annotated[
+        Path | None, typer.Option(help="Folder of submissions whose scores the card shows as baselines.")
+    ] = None,
+    space_folder: Annotated[Path, typer.Option(help="What --space publishes.")] = Path("leaderboard_space"),
+    metric_folder: Annotated[Path, typer.Option(help="What --metric publishes.")] = Path("benchmark/evaluate_metric"),
+    wheel: Annotated[Path | None, typer.Option(help="The built package; by default the newest in dist/.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="New repositories are private.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List every file and the card; no network.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish a release as a dataset on the Hub, in one commit; the same release twice makes no second one."""
+    from ..hub import load_release
+    from ..hub.card import Publication, confirmed_licences
+    from ..hub.publishing import publish_folder, publish_release, release_files
+
+    loaded = load_release(release)
+    licences = confirmed_licences(loaded, licence or [])
+    publication = Publication(loaded, repository, licences, _board(submissions, loaded))
+    apps = {
+        name: _app_files(folder, wheel)
+        for name, folder in ((space, space_folder), (metric, metric_folder))
+        if name is not None
+    }
+    say_notice(loaded)
+    if dry_run:
+        _print_plan({repository: release_files(publication), **apps}, as_json)
+        return
+    done = {repository: publish_release(publication, private=private)}
+    done |= {name: publish_folder(files, name, "gradio", private=private) for name, files in apps.items()}
+    if as_json:
+        print_json({name: vars(item) for name, item in done.items()})
+        return
+    for item in done.values():
+        stdout.print(f"{item.url}  {'published' if item.changed else 'unchanged'} at {item.commit}", soft_wrap=True)
+
+
+def _board(submissions: Path | None, release: Any) -> Any:
+    from ..scoring.leaderboard import build_leaderboard
+
+    return None if submissions is None else build_leaderboard(submissions, release)
+
+
+def _app_files(folder: Path, wheel: Path | None) -> dict[str, bytes]:
+    """Files of an app, and the wheel beside it: the package need not be on any index."""
+    from ..hub.publishing import folder_files
+
+    built = wheel or max(Path("dist").glob("igbo_align-*.whl"), default=None, key=lambda path: path.stat().st_mtime)
+    if built is None or not built.is_file():
+        raise problem(
+            "publish.wheel",
+            "--wheel",
+            found="no igbo_align-*.whl in dist/" if wheel is None else "no such file",
+            expected="the built package",
+            mend="Make one with `python -m pip wheel --no-deps --wheel-dir dist .`, or name it with --wheel.",
+        )
+    return folder_files(folder) | {built.name: built.read_bytes()}
+
+
+def _print_plan(repositories: Mapping[str, Mapping[str, bytes]], as_json: bool) -> None:
+    from ..files import sha256_of_bytes
+
+    if as_json:
+        print_json(
+            {
+                name: {path: {"bytes": len(data), "sha256": sha256_of_bytes(data)} for path, data in files.items()}
+                for name, files in repositories.items()
+            }
+        )
+        return
+    for name, files in repositories.items():
+        stdout.print(f"{name}: {len(files)} files", style="bold")
+        for path, data in files.items():
+            stdout.print(f"{len(data):>10}  {path}", soft_wrap=True, markup=False)
+    card = next(iter(repositories.values()))["README.md"].decode()
+    stdout.print(card, soft_wrap=True, markup=False)

@@ -58,7 +58,14 @@ class Committed:
 PATIENCE = Patience()
 
 
-def ensure_repository(api: Any, destination: Destination, *, private: bool = False, sdk: str | None = None) -> None:
+def ensure_repository(
+    api: Any,
+    destination: Destination,
+    *,
+    private: bool = False,
+    sdk: str | None = None,
+    patience: Patience = PATIENCE,
+) -> None:
     """Create a repository unless it is there already.
 
     Raises:
@@ -70,6 +77,7 @@ def ensure_repository(api: Any, destination: Destination, *, private: bool = Fal
         lambda: api.create_repo(
             destination.name, repo_type=destination.kind, private=private, exist_ok=True, space_sdk=sdk
         ),
+        patience,
     )
 
 

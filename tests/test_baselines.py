@@ -17,7 +17,7 @@ from igbo_align.baselines.cross_validation import choose_setting, group_folds, m
 from igbo_align.baselines.inputs import Inputs, reference_inputs
 from igbo_align.baselines.registry import BASELINES, baselines_named
 from igbo_align.cli.app import run
-from igbo_align.encoders.pooling import reduce_frames, slow_frames
+from igbo_align.encoders.pooling import reduce_windows, slow_frames
 from igbo_align.problems import ProblemsFound
 from sklearn.linear_model import Ridge
 
@@ -172,8 +172,8 @@ def test_slow_frames_are_means_of_five(n):
     expected = [frames[start : min(start + 5, n)].mean(axis=0) for start in range(0, n, 5)]
     assert np.allclose(slow, expected, atol=1e-6)
     assert slow.dtype == np.float32
-    assert np.array_equal(reduce_frames(frames, n, "frames-10hz"), slow)
-    assert reduce_frames(frames, n, "mean").shape == (3,)
+    assert np.array_equal(reduce_windows([(frames, n, 1)], "frames-10hz"), slow)
+    assert reduce_windows([(frames, n, 1)], "mean").shape == (3,)
 
 
 def test_a_named_baseline_without_recordings_is_a_problem(tmp_path, capsys):

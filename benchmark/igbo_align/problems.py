@@ -124,6 +124,10 @@ class ProblemsFound(Exception):
         self.problems = tuple(problems)
         super().__init__("\n".join(f"{p.where}: [{p.code}] {p.message}" for p in self.problems))
 
+    def __reduce__(self) -> tuple[type[ProblemsFound], tuple[tuple[Problem, ...]]]:
+        """Arrive whole from a worker process; by default only the text would, and the pool would break."""
+        return type(self), (self.problems,)
+
 
 class UsageProblem(ProblemsFound):
     """The command or function was called in a way that makes no sense. Exit code 2."""

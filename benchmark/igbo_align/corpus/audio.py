@@ -32,8 +32,13 @@ def duration_s(data: bytes, longest_s: float) -> float:
     return len(samples) / rate
 
 
-def load_waveform(data: bytes, audio: Audio) -> NDArray[np.float32]:
+def load_waveform(data: bytes, audio: Audio, whole: bool = False) -> NDArray[np.float32]:
     """Mono float32 samples at the benchmark's rate: resampled, peak-normalised (silence stays silent), truncated.
+
+    Args:
+        data: encoded audio.
+        audio: how to prepare it.
+        whole: do not truncate.
 
     Raises:
         UndecodableAudio: the bytes cannot be decoded.
@@ -46,7 +51,15 @@ def load_waveform(data: bytes, audio: Audio) -> NDArray[np.float32]:
     peak = float(np.abs(samples).max(initial=0.0))
     if audio.peak_normalise and peak > 0:
         samples = samples / np.float32(peak)
-    return np.ascontiguousarray(samples[: round(audio.truncate_s * audio.sampling_rate_hz)], dtype=np.float32)
+    longest = None if whole else round(audio.truncate_s * audio.sampling_rate_hz)
+    return np.ascontiguousarray(samples[:longest], dtype=np.float32)
+
+
+def windows_of(waveform: NDArray[np.float32], audio: Audio) -> list[NDArray[np.float32]]:
+    """Consecutive windows of `truncate_s`; a rest of less than 0.1 s after the first is left out, models refuse it."""
+    size, shortest = round(audio.truncate_s * audio.sampling_rate_hz), audio.sampling_rate_hz // 10
+    parts = [waveform[start : start + size] for start in range(0, len(waveform), size)]
+    return parts[:1] + [part for part in parts[1:] if len(part) >= shortest]
 
 
 def _decode(data: bytes) -> tuple[NDArray[np.float32], int]:

@@ -18,7 +18,7 @@ from .. import __version__
 from ..encoders.cache import default_cache_file
 from ..encoders.encoding import SpeechJob, encode_speech, encode_texts
 from ..encoders.identity import EncoderIdentity, resolve_encoder
-from ..encoders.pooling import require_pooling
+from ..encoders.settings import parse_settings
 from ..files import new_folder, readable_json, refuse_existing, sha256_of_bytes, sha256_of_file, write_text
 from ..problems import problem
 from ..protocol.release import SPLITS, Release, fingerprint_of, read_release
@@ -96,7 +96,7 @@ def build_release(request: BuildRequest, progress: Progress, found: Callable[[di
     found(profile, unmet)
     _require_any(selection)
     kept, pairs = sample_pairs(selection.kept, spec)
-    job = SpeechJob(speech_encoder, require_pooling(spec.speech_encoder.pooling), spec.audio)
+    job = SpeechJob(speech_encoder, str(parse_settings(spec.speech_encoder.pooling)), spec.audio)
     with progress("Encoding speech", len(kept)) as advance:
         speech = encode_speech(job, recordings(corpus, kept), request.cache_file, advance, request.workers)
     with progress("Encoding text", len(kept)) as advance:
@@ -218,8 +218,12 @@ def _manifest(
         "excluded_ids": dict(sorted(selection.excluded.items())),
         "unmet_expectations": unmet,
         "encoders": {
-            "speech": _encoder_entry(encoders["speech"], request.spec.speech_encoder.pooling),
-            "text": _encoder_entry(encoders["text"], request.spec.text_encoder.pooling),
+            "speech": _encoder_entry(
+                encoders["speech"],
+                request.spec.speech_encoder.pooling,
+                parse_settings(request.spec.speech_encoder.pooling).dtype,
+            ),
+            "text": _encoder_entry(encoders["text"], request.spec.text_encoder.pooling, "float32"),
         },
         "with_text": request.with_text,
         "with_audio": request.with_audio,
@@ -227,5 +231,5 @@ def _manifest(
     }
 
 
-def _encoder_entry(encoder: EncoderIdentity, pooling: str) -> dict[str, str]:
-    return {"id": encoder.id, "revision": encoder.revision, "pooling": pooling, "dtype": "float32"}
+def _encoder_entry(encoder: EncoderIdentity, pooling: str, dtype: str) -> dict[str, str]:
+    return {"id": encoder.id, "revision": encoder.revision, "pooling": pooling, "dtype": dtype}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..encoders.cache import default_cache_file
 from ..encoders.encoding import SpeechJob, encode_speech, encode_texts
 from ..encoders.identity import EncoderIdentity, resolve_encoder
-from ..encoders.pooling import require_pooling
+from ..encoders.settings import Settings
 from ..files import readable_json, refuse_existing
 from ..problems import problem
 from ..protocol.release import SPLITS, Release
@@ -38,6 +38,9 @@ class EncodeRequest:
         out: the new submission folder.
         source: where the recordings are; by default the release's own audio, else the specification's dataset.
         pooling: of the speech frames.
+        layer: whose hidden states are pooled; the model's output by default.
+        long_audio: `truncate` or `chunk`.
+        dtype: `float32` or `bfloat16`.
         prompt: put before every text.
         name: of the system; made from the encoders by default.
         org: who submits.
@@ -50,11 +53,19 @@ class EncodeRequest:
     out: Path
     source: str | None = None
     pooling: str = "mean"
+    layer: int | None = None
+    long_audio: str = "truncate"
+    dtype: str = "float32"
     prompt: str | None = None
     name: str | None = None
     org: str = "local"
     workers: int | None = None
     cache_file: Path = field(default_factory=default_cache_file)
+
+    @property
+    def settings(self) -> Settings:
+        """How frames become a vector."""
+        return Settings(self.pooling, self.layer, self.long_audio, self.dtype)
 
 
 def encode_release(request: EncodeRequest, release: Release, progress: Progress) -> Submission:
@@ -64,7 +75,7 @@ def encode_release(request: EncodeRequest, release: Release, progress: Progress)
         ProblemsFound: problems of the source, the encoders or their vectors; nothing is written then.
     """
     refuse_existing(request.out)
-    pooling = require_pooling(request.pooling)
+    pooling = str(request.settings)
     encoders = resolve_encoder(request.speech_encoder), resolve_encoder(request.text_encoder)
     job = SpeechJob(encoders[0], pooling, release.spec.audio)
     with progress("Encoding speech", len(release.ids)) as advance:
@@ -134,7 +145,7 @@ def _card(
             "revision": "1",
             "licence": "see the encoders",
         },
-        "speech_encoder": {"id": speech.id, "revision": speech.revision, "pooling": request.pooling},
+        "speech_encoder": {"id": speech.id, "revision": speech.revision, "pooling": str(request.settings)},
         "text_encoder": {"id": text.id, "revision": text.revision, "prompt": request.prompt},
         "alignment": {"method": "none", "trained_on_pairs": "none"},
         "submitter": request.org,

@@ -18,14 +18,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..corpus.audio import UndecodableAudio, load_waveform
+from ..corpus.audio import UndecodableAudio, load_waveform, windows_of
 from ..corpus.text_normalisation import NORMALISER
 from ..files import sha256_of_bytes
 from ..problems import Problem, ProblemsFound, problem
 from ..protocol.spec import Audio
 from .cache import VectorCache, cache_key
 from .identity import EncoderIdentity
-from .pooling import reduce_frames
+from .pooling import reduce_windows
+from .settings import Settings, parse_settings
 from .speech import load_speech_encoder
 from .text import load_text_encoder
 
@@ -38,33 +39,46 @@ Report = Callable[[int], None]
 class SpeechJob:
     """How recordings become vectors: the encoder, the pooling, and how the audio is prepared.
 
-    With `pooling.FRAMES` as its pooling a job keeps the frames of each recording instead, (t, d).
+    The pooling is a line of `settings.Settings`, such as `mean` or `mean, layer 4, chunk`. With `pooling.FRAMES` a job
+    keeps the frames of each recording instead, (t, d).
     """
 
     encoder: EncoderIdentity
     pooling: str
     audio: Audio
 
+    @property
+    def settings(self) -> Settings:
+        """The pooling with everything that its line holds."""
+        return parse_settings(self.pooling)
+
     def key(self, audio_sha256: str) -> str:
         """Cache key of one recording's vector."""
+        settings = self.settings
         prepared = self.audio.model_dump(include={"sampling_rate_hz", "resampler", "peak_normalise", "truncate_s"})
         return cache_key(
             {
                 "version": _ENCODING_VERSION,
                 "id": self.encoder.id,
                 "revision": self.encoder.revision,
-                "pooling": self.pooling,
-                "dtype": "float32",
+                "pooling": settings.pooling,
+                "dtype": settings.dtype,
                 "audio": prepared,
                 "audio_sha256": audio_sha256,
             }
+            | settings.beyond_defaults()
         )
 
     def vector(self, data: bytes) -> NDArray[np.float32]:
         """The vector (or the frames) of one recording's encoded bytes."""
-        waveform = load_waveform(data, self.audio)
-        frames, speech = load_speech_encoder(self.encoder).frames(waveform, self.audio.sampling_rate_hz)
-        return reduce_frames(frames, speech, self.pooling)
+        settings = self.settings
+        waveform = load_waveform(data, self.audio, whole=settings.long_audio == "chunk")
+        encoder = load_speech_encoder(self.encoder, settings.dtype)
+        windows = [
+            (*encoder.frames(part, self.audio.sampling_rate_hz, settings.layer), len(part))
+            for part in windows_of(waveform, self.audio)
+        ]
+        return reduce_windows(windows, settings.pooling)
 
 
 def encode_speech(
@@ -200,7 +214,7 @@ def _end_with_parent() -> None:
 
 def _check_in_this_process(job: SpeechJob) -> None:
     """Fail with the real problem here, not with a broken pool, if the model cannot be loaded."""
-    load_speech_encoder(job.encoder)
+    load_speech_encoder(job.encoder, job.settings.dtype)
 
 
 def _finished(pending: dict[Future, tuple[str, str]]) -> Iterator[tuple[tuple[str, str], NDArray[np.float32] | None]]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ..problems import problem
 
 Frames = NDArray[np.float32]
 
@@ -52,7 +51,19 @@ def pool_frames(frames: Frames, speech: int, pooling: str) -> NDArray[np.float32
         speech: how many of the first frames hold the recording; the rest is padding.
         pooling: a key of `POOLINGS`.
     """
-    vector = POOLINGS[pooling](frames, max(speech, 1))
+    return pool_windows([(frames, speech, 1)], pooling)
+
+
+def pool_windows(windows: Sequence[tuple[Frames, int, int]], pooling: str) -> NDArray[np.float32]:
+    """One L2-normalised vector of a recording in windows: their pooled vectors, weighted by their durations.
+
+    Args:
+        windows: of each, frames (T, d), how many of the first hold the recording, and its samples.
+        pooling: a key of `POOLINGS`.
+    """
+    total = sum(samples for _, _, samples in windows)
+    pooled = [POOLINGS[pooling](frames, max(speech, 1)) * (samples / total) for frames, speech, samples in windows]
+    vector = functools.reduce(np.add, pooled)
     norm = float(np.sqrt((vector * vector).sum()))
     return (vector / norm if norm > 0 else vector).astype(np.float32)
 
@@ -64,9 +75,11 @@ FRAMES_PER_S = 10
 _AVERAGED = 50 // FRAMES_PER_S
 
 
-def reduce_frames(frames: Frames, speech: int, reduction: str) -> NDArray[np.float32]:
+def reduce_windows(windows: Sequence[tuple[Frames, int, int]], reduction: str) -> NDArray[np.float32]:
     """What is kept of one recording: a vector for the name of a pooling, (t, d) slow frames for `FRAMES`."""
-    return slow_frames(frames, speech) if reduction == FRAMES else pool_frames(frames, speech, reduction)
+    if reduction == FRAMES:
+        return np.concatenate([slow_frames(frames, speech) for frames, speech, _ in windows])
+    return pool_windows(windows, reduction)
 
 
 def slow_frames(frames: Frames, speech: int) -> NDArray[np.float32]:
@@ -78,11 +91,3 @@ def slow_frames(frames: Frames, speech: int) -> NDArray[np.float32]:
     starts = np.arange(0, len(held), _AVERAGED)
     counts = np.diff(np.append(starts, len(held)))
     return (np.add.reduceat(held, starts, axis=0) / counts[:, None]).astype(np.float32)
-
-
-def require_pooling(name: str) -> str:
-    """The name, if it is a pooling; a problem with the known names otherwise."""
-    if name not in POOLINGS:
-        known = ", ".join(POOLINGS)
-        raise problem("usage", "--pooling", found=repr(name), expected=f"one of {known}", mend="Check the spelling.")
-    return name

@@ -25,8 +25,10 @@ class SpeechEncoder(Protocol):
 class FrameEncoder(Protocol):
     """A loaded model that gives the frames of one recording."""
 
-    def frames(self, waveform: NDArray[np.float32], sampling_rate: int) -> tuple[NDArray[np.float32], int]:
-        """Last hidden states (t, d) of one recording, and how many of them hold the recording."""
+    def frames(
+        self, waveform: NDArray[np.float32], sampling_rate: int, layer: int | None = None
+    ) -> tuple[NDArray[np.float32], int]:
+        """Hidden states (t, d) of one recording, the last ones by default, and how many of them hold the recording."""
         ...
 
 
@@ -37,15 +39,14 @@ class WhisperEncoder:
     model: Any
     extractor: Any
 
-    def frames(self, waveform: NDArray[np.float32], sampling_rate: int) -> tuple[NDArray[np.float32], int]:
-        """Last hidden states (1500, d) of one recording, and how many of them hold the recording."""
-        import torch
-
+    def frames(
+        self, waveform: NDArray[np.float32], sampling_rate: int, layer: int | None = None
+    ) -> tuple[NDArray[np.float32], int]:
+        """Hidden states (1500, d) of one recording, and how many of them hold the recording."""
         features = self.extractor(
             waveform, sampling_rate=sampling_rate, return_tensors="pt", return_attention_mask=True
         )
-        with torch.inference_mode():
-            states = self.model(features.input_features).last_hidden_state[0].numpy()
+        states = _hidden_states(self.model, {"input_features": features.input_features}, layer)
         mel_frames = int(features.attention_mask.sum())
         return states, -(-mel_frames // 2)
 
@@ -57,14 +58,33 @@ class UnpaddedEncoder:
     model: Any
     extractor: Any
 
-    def frames(self, waveform: NDArray[np.float32], sampling_rate: int) -> tuple[NDArray[np.float32], int]:
-        """Last hidden states (t, d) of one recording, and t."""
-        import torch
-
+    def frames(
+        self, waveform: NDArray[np.float32], sampling_rate: int, layer: int | None = None
+    ) -> tuple[NDArray[np.float32], int]:
+        """Hidden states (t, d) of one recording, and t."""
         features = self.extractor(waveform, sampling_rate=sampling_rate, return_tensors="pt")
-        with torch.inference_mode():
-            states = self.model(**features).last_hidden_state[0].numpy()
+        states = _hidden_states(self.model, dict(features), layer)
         return states, len(states)
+
+
+def _hidden_states(model: Any, inputs: dict[str, Any], layer: int | None) -> NDArray[np.float32]:
+    """Float32 states (t, d) of the only recording: the model's output, or what a layer of it gave."""
+    import torch
+
+    cast = {name: x.to(model.dtype) if x.is_floating_point() else x for name, x in inputs.items()}
+    with torch.inference_mode():
+        if layer is None:
+            return model(**cast).last_hidden_state[0].float().numpy()
+        states = model(**cast, output_hidden_states=True).hidden_states
+    if layer >= len(states):
+        raise problem(
+            "usage",
+            "--layer",
+            found=str(layer),
+            expected=f"0 to {len(states) - 1}, the hidden states of this model",
+            mend="Choose one of them, or leave it out for the model's output.",
+        )
+    return states[layer][0].float().numpy()
 
 
 def _whole(model: Any) -> Any:
@@ -99,8 +119,8 @@ FAMILIES = {
 
 
 @functools.lru_cache(maxsize=2)
-def load_speech_encoder(identity: EncoderIdentity) -> FrameEncoder:
-    """Load a speech encoder onto one CPU thread in float32, chosen by the model's own config.
+def load_speech_encoder(identity: EncoderIdentity, dtype: str = "float32") -> FrameEncoder:
+    """Load a speech encoder onto one CPU thread, chosen by the model's own config; `dtype` is float32 or bfloat16.
 
     Raises:
         ProblemsFound: `encoder.unreadable` or `encoder.unsupported`.
@@ -124,7 +144,7 @@ def load_speech_encoder(identity: EncoderIdentity) -> FrameEncoder:
         )
 
     def load() -> FrameEncoder:
-        model = AutoModel.from_pretrained(identity.location, dtype=torch.float32, **where)
+        model = AutoModel.from_pretrained(identity.location, dtype=getattr(torch, dtype), **where)
         extractor = AutoFeatureExtractor.from_pretrained(identity.location, **where)
         return family.encoder(family.part(model).eval(), extractor)
 

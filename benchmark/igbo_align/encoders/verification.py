@@ -35,7 +35,7 @@ from ..submission.reading import Embeddings, Submission
 from ..submission.writing import aligned, content_sha256
 from .encoding import Report, SpeechJob, encode_speech, encode_texts
 from .identity import EncoderIdentity, resolve_encoder
-from .pooling import require_pooling
+from .settings import parse_settings
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -179,7 +179,7 @@ def _encoded(
 ) -> dict[str, Vectors]:
     """Vectors of the sample, encoded now: with a cache of their own, since an old one may be what is to be checked."""
     card, wanted = submission.card, set(sample)
-    job = SpeechJob(encoders["speech"], require_pooling(card.speech_encoder.pooling or "mean"), release.spec.audio)
+    job = SpeechJob(encoders["speech"], str(parse_settings(card.speech_encoder.pooling or "mean")), release.spec.audio)
     recordings = ((name, data) for name, data in release_recordings(release, request.source) if name in wanted)
     texts = [(name, text) for name, text in release_texts(release, request.source) if name in wanted]
     with tempfile.TemporaryDirectory(prefix="igbo-align-verify-") as folder:

@@ -85,6 +85,27 @@ def test_refusals_are_problems_without_a_loop_of_retries(hub, typed, repository,
     assert not hub.repositories[BOARD].pull_requests
 
 
+def test_the_board_of_a_repository_is_recomputed_and_found_again_offline(hub, typed, tmp_path):
+    board = hub.repositories[BOARD]
+    for name in ("ridge", "zero-shot"):
+        folder = RIDGE.parent.parent / f"baselines__{name}" / "1"
+        held = {f"submissions/baselines__{name}/1/{path.name}": path.read_bytes() for path in folder.iterdir()}
+        board.write(board.files | held | {f"submissions/baselines__{name}/1/run.sh": b"rm"}, name)
+    online = typed("leaderboard", "--from-hub", "tests/board", "--json")
+    assert online.returncode == 0, online.stderr
+    rows = {row["submission"]: row for row in json.loads(online.stdout)["rows"]}
+    assert set(rows) == {"baselines__ridge/1", "baselines__zero-shot/1"}
+    stated = json.loads((RIDGE / "scores.json").read_bytes())["tracks"]
+    assert rows["baselines__ridge/1"]["tracks"] == stated
+    assert not [line for line in hub.requests if "run.sh" in line]
+    hub.requests.clear()
+    offline = typed("leaderboard", "--from-hub", "tests/board", "--json", HF_HUB_OFFLINE="1")
+    assert offline.stdout == online.stdout
+    assert hub.requests == []
+    assert typed("leaderboard").returncode == 2
+    assert typed("leaderboard", str(tmp_path), "--from-hub", "tests/board").returncode == 2
+
+
 def test_offline_it_says_so_at_once(typed):
     done = typed("submit", str(RIDGE), "--repo", "tests/board", HF_HUB_OFFLINE="1")
     assert done.returncode == 4

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..problems import problem
 from .console import print_json, print_problems, say_notice, stdout
 from .options import JsonOption, ReleaseOption
 from .verification import check_receipt, print_flags, print_scores
@@ -83,20 +85,24 @@ def compare(first: Path, second: Path, release: ReleaseOption = "demo", as_json:
 
 
 def leaderboard(
-    submissions: Path,
+    submissions: Annotated[Path | None, typer.Argument(help="Folder of submissions.")] = None,
     release: ReleaseOption = "demo",
     out: Annotated[Path | None, typer.Option(help="Also write the board as JSON to this file.")] = None,
     track: Annotated[str, typer.Option(help="Track to show and rank by: paper, heldout, full or hard.")] = "heldout",
+    from_hub: Annotated[
+        str | None, typer.Option("--from-hub", help="Dataset repository of submissions, instead of a folder.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score every submission below a folder and print the board."""
+    """Score every submission below a folder, or of a repository on the Hub, and print the board."""
     from ..files import readable_json, write_text
     from ..hub import load_release
     from ..protocol.spec import require_track
     from ..scoring.leaderboard import build_leaderboard
 
     require_track(track)
-    board = build_leaderboard(submissions, load_release(release))
+    with _folder_of_submissions(submissions, from_hub) as folder:
+        board = build_leaderboard(folder, load_release(release))
     if out:
         write_text(out, readable_json(board.as_json()))
     if as_json:
@@ -107,6 +113,20 @@ def leaderboard(
     say_notice(board.release)
     stdout.print(leaderboard_table(board, track))
     stdout.print(reported_table())
+
+
+def _folder_of_submissions(folder: Path | None, repository: str | None) -> AbstractContextManager[Path]:
+    from ..hub.loading import hub_submissions
+
+    if (folder is None) == (repository is None):
+        raise problem(
+            "usage",
+            "SUBMISSIONS",
+            found="neither a folder nor a repository" if folder is None else "a folder and a repository",
+            expected="a folder of submissions, or --from-hub org/name",
+            mend="Give one of the two.",
+        )
+    return hub_submissions(repository) if repository else nullcontext(folder or Path())
 
 
 def _taken_in(folders: Sequence[Path], release: str) -> tuple[list[Any], Any]:

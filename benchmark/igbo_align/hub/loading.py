@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..problems import problem
@@ -49,14 +53,55 @@ def push_model(folder: Path, repository: str, *, private: bool = False) -> str:
     return commit.commit_url
 
 
-def _download_dataset(text: str) -> Path:
+@contextmanager
+def hub_submissions(repository: str) -> Iterator[Path]:
+    """A temporary folder `<org>__<system>/<revision>/` of the submissions that a dataset repository holds.
+
+    They are strangers' files: only those with the names of a submission's files are fetched, as plain files, because
+    the readers follow no link. What was fetched once is found again offline.
+
+    Args:
+        repository: `org/name` or `org/name@revision`.
+
+    Raises:
+        EnvironmentProblem: the Hub cannot be reached and nothing is cached (`environment.hub`).
+    """
+    from ..scoring.receipt import SCORES_FILE
+    from ..scoring.seeds import SEEDS_FILE
+    from ..scoring.verification import VERIFICATION_FILE
+    from ..submission.formats import FORMATS
+    from ..submission.reading import CARD_FILE
+
+    names = {CARD_FILE, SCORES_FILE, SEEDS_FILE, VERIFICATION_FILE, *FORMATS}
+    snapshot = _download_dataset(repository, [f"submissions/*/*/{name}" for name in sorted(names)])
+    with tempfile.TemporaryDirectory(prefix="igbo-align-") as temporary:
+        folder = Path(temporary) / "submissions"
+        folder.mkdir()
+        for path in sorted(snapshot.glob("submissions/*/*/*")):
+            if path.name in names and path.is_file():
+                copied = Path(temporary) / path.relative_to(snapshot)
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copied)
+        yield folder
+
+
+def _download_dataset(text: str, wanted: list[str] | None = None) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import httpx
 
     repository, _, revision = text.partition("@")
+    ignored = None if wanted else ["submissions/*"]
     try:
-        return Path(snapshot_download(repository, repo_type="dataset", revision=revision or None))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        folder = snapshot_download(
+            repository,
+            repo_type="dataset",
+            revision=revision or None,
+            allow_patterns=wanted,
+            ignore_patterns=ignored,
+        )
+        return Path(folder)
+    except (httpx.HTTPError, HFValidationError, OSError) as error:  # the Hub's own errors are of these kinds
         raise problem(
             "environment.hub",
             text,

@@ -136,3 +136,39 @@ def test_a_release_is_loaded_by_its_hub_id_and_found_again_offline(built, typed,
         done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout) == expected
+
+
+def test_the_maintainers_day_ends_in_a_published_benchmark(built, typed, hub):
+    """After `build`: baselines, the board, publication once the licence is named, and the board from what is there."""
+    assert typed("baseline", "zero-shot", "ridge", "--release", "release", "--out", "submissions").returncode == 0
+    board = typed("leaderboard", "submissions", "--release", "release", "--json")
+    assert board.returncode == 0, board.stderr
+    publish = ["publish", "release", "--repo", "tests/igbo-align", "--submissions", "submissions"]
+    refused = typed(*publish)
+    assert refused.returncode == 1
+    assert "publish.licence" in refused.stderr
+    assert hub.requests == []
+    done = typed(*publish, "--licence", "cc-by-4.0", "--json")
+    assert done.returncode == 0, done.stderr
+    commit = json.loads(done.stdout)["tests/igbo-align"]["commit"]
+    published = hub.repositories["datasets", "tests/igbo-align"]
+    card = published.files["README.md"].decode()
+    assert "license: cc-by-4.0" in card
+    assert "| 1 | " in card
+    assert "google/WaxalNLP" in card
+    revision = f"tests/igbo-align@{commit}"
+    for name in ("ridge", "zero-shot"):
+        folder = f"submissions/baselines__{name}/1"
+        sent = typed("submit", folder, "--release", revision, "--repo", "tests/igbo-align")
+        assert sent.returncode == 0, sent.stderr
+    for number in list(published.pull_requests):
+        published.merge(number)
+    again = typed("leaderboard", "--from-hub", "tests/igbo-align", "--release", revision, "--json")
+    assert again.stdout == board.stdout
+    hub.requests.clear()
+    offline = typed(
+        "leaderboard", "--from-hub", "tests/igbo-align", "--release", revision, "--json", HF_HUB_OFFLINE="1"
+    )
+    assert offline.stdout == board.stdout
+    assert hub.requests == []
+    assert "unchanged" in typed(*publish, "--licence", "cc-by-4.0").stdout

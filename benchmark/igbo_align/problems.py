@@ -18,6 +18,7 @@ CODES: dict[str, str] = {
     "array.shape": "The array does not have the expected number of axes.",
     "baseline.needs_source": "A baseline needs recordings that the release does not carry.",
     "baseline.unknown": "No baseline has this name.",
+    "board.unreadable": "The leaderboard file is not one that this version reads.",
     "card.benchmark": "The card names another benchmark or version than the release.",
     "card.duplicate_key": "A key occurs twice in the card.",
     "card.fingerprint": "The card's fingerprint is not the release's.",

@@ -18,6 +18,7 @@ from .publishing import publish, submit
 from .ranking import rank
 from .releases import build, encode
 from .reporting import report
+from .space import space
 from .submissions import compare, leaderboard, pack, score, validate
 from .verification import verify
 
@@ -99,5 +100,6 @@ for verb in (
     rank,
     submit,
     publish,
+    space,
 ):
     app.command()(verb)

@@ -95,16 +95,16 @@ def leaderboard(
     as_json: JsonOption = False,
 ) -> None:
     """Score every submission below a folder, or of a repository on the Hub, and print the board."""
-    from ..files import readable_json, write_text
+    from ..files import write_text
     from ..hub import load_release
     from ..protocol.spec import require_track
-    from ..scoring.leaderboard import build_leaderboard
+    from ..scoring.leaderboard import board_text, build_leaderboard
 
     require_track(track)
     with _folder_of_submissions(submissions, from_hub) as folder:
         board = build_leaderboard(folder, load_release(release))
     if out:
-        write_text(out, readable_json(board.as_json()))
+        write_text(out, board_text(board.as_json()))
     if as_json:
         print_json(board.as_json())
         return

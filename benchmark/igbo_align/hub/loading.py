@@ -85,6 +85,29 @@ def hub_submissions(repository: str) -> Iterator[Path]:
         yield folder
 
 
+def hub_file(repository: str, path: str) -> Path:
+    """One file of a dataset repository: the newest, or the one that was fetched last where the Hub is away.
+
+    Args:
+        repository: `org/name` or `org/name@revision`.
+        path: in the repository.
+
+    Raises:
+        ProblemsFound: the repository does not hold it (`folder.missing`).
+        EnvironmentProblem: the Hub cannot be reached and nothing is cached (`environment.hub`).
+    """
+    found = _download_dataset(repository, [path]) / path
+    if not found.is_file():
+        raise problem(
+            "folder.missing",
+            repository,
+            found=f"no {path}",
+            expected=f"a dataset that holds {path}",
+            mend="Write it with `igbo-align leaderboard --from-hub` and upload it.",
+        )
+    return found
+
+
 def _download_dataset(text: str, wanted: list[str] | None = None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError

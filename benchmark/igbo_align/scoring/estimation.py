@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +46,8 @@ def metric_names(scoring: Scoring) -> list[str]:
 def metric_estimates(standings: Standings, scoring: Scoring) -> dict[str, Estimate]:
     """Every metric with its bootstrap interval, its level under chance, and Wilson's interval for recalls."""
     n = len(standings.better)
-    counts = resample_counts(n, scoring.bootstrap_resamples, scoring.seed)
     per_query = per_query_metrics(standings, scoring)
-    samples = np.column_stack([bootstrap_means(per_query, counts), bootstrap_medians(per_query[:, -1], counts)])
-    low, high = percentile_interval(samples, scoring.confidence)
+    low, high = percentile_interval(_resampled(per_query, scoring), scoring.confidence)
     values = _aggregated(per_query)
     chance = _aggregated(per_query_metrics(chance_standings(standings.candidates), scoring))
     estimates = {}
@@ -58,6 +56,23 @@ def metric_estimates(standings: Standings, scoring: Scoring) -> dict[str, Estima
         wilson = wilson_interval(values[i], n, scoring.confidence) if is_recall else None
         estimates[name] = Estimate(values[i], float(low[i]), float(high[i]), chance[i], wilson)
     return estimates
+
+
+def mean_of_directions(held: Sequence[Standings], scoring: Scoring) -> dict[str, Estimate]:
+    """Every metric averaged over directions that share their queries; a resample draws the same queries in each."""
+    tables = [per_query_metrics(standings, scoring) for standings in held]
+    chances = [per_query_metrics(chance_standings(standings.candidates), scoring) for standings in held]
+    samples = np.mean([_resampled(table, scoring) for table in tables], axis=0)
+    low, high = percentile_interval(samples, scoring.confidence)
+    values, chance = (np.mean([_aggregated(table) for table in part], axis=0).tolist() for part in (tables, chances))
+    rows = zip(values, low.tolist(), high.tolist(), chance, strict=True)
+    return {name: Estimate(*row) for name, row in zip(metric_names(scoring), rows, strict=True)}
+
+
+def _resampled(per_query: NDArray[np.float64], scoring: Scoring) -> NDArray[np.float64]:
+    """Means of the columns and the median rank in every resample: (resamples, metrics)."""
+    counts = resample_counts(len(per_query), scoring.bootstrap_resamples, scoring.seed)
+    return np.column_stack([bootstrap_means(per_query, counts), bootstrap_medians(per_query[:, -1], counts)])
 
 
 def per_query_metrics(standings: Standings, scoring: Scoring) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from typing import Any
 from ..files import is_temporary
 from ..problems import problem
 from ..protocol.release import Release
-from ..protocol.spec import TRACKS
+from ..protocol.spec import DIRECTIONS, TRACKS
 from ..statistics.bootstrap import bootstrap_means, percentile_interval, resample_counts
 from ..statistics.comparison import holm
 from ..submission.intake import take_in
@@ -21,10 +21,14 @@ from ..submission.reading import CARD_FILE
 from ..submission.sandbox import Decoder
 from .comparison import ranked, require_same_benchmark, track_difference
 from .duplicates import same_as, same_as_flag, sketch
+from .estimation import mean_of_directions
 from .score import score
 from .scores import Estimate, Scores, rounded
 from .seeds import SeedSpread, read_seeds
 from .verification import is_verified
+
+#: Systems of which every pair is tested; half a million tests of a board of 500 would tell nobody anything.
+_FULLY_COMPARED = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +78,21 @@ class Leaderboard:
         }
 
     def _comparisons(self, track: str) -> list[dict[str, Any]]:
-        pairs = list(combinations(range(len(self.scores)), 2))
+        pairs = self._compared(track)
         tests = [track_difference(self.scores[i], self.scores[j], track) for i, j in pairs]
         corrected = holm([test.p_two_sided for test in tests])
         return [
             {"first": self.names[i], "second": self.names[j], **vars(test), "p_holm": p}
             for (i, j), test, p in zip(pairs, tests, corrected, strict=True)
         ]
+
+    def _compared(self, track: str) -> list[tuple[int, int]]:
+        """Pairs that are tested: all, or on a long board all of the best and everyone with the first."""
+        if len(self.scores) <= _FULLY_COMPARED:
+            return list(combinations(range(len(self.scores)), 2))
+        order = sorted(range(len(self.scores)), key=lambda i: -self.scores[i].mean_mrr(track))
+        best = combinations(sorted(order[:_FULLY_COMPARED]), 2)
+        return sorted({*best, *((min(order[0], i), max(order[0], i)) for i in order[_FULLY_COMPARED:])})
 
 
 def build_leaderboard(submissions: Path, release: Release) -> Leaderboard:
@@ -113,6 +125,14 @@ def build_leaderboard(submissions: Path, release: Release) -> Leaderboard:
     )
     seeds = [read_seeds(folder) for folder in folders]
     return Leaderboard(release, names, scores, seeds, same_as(names, sketches), verified)
+
+
+def board_text(document: Mapping[str, Any]) -> str:
+    """A board as `leaderboard.json` holds it: one line for each row and each other part, so that diffs tell rows."""
+    rows = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in document["rows"])
+    parts = {name: json.dumps(part, ensure_ascii=False, allow_nan=False) for name, part in document.items()}
+    parts["rows"] = f"[\n{rows}\n]"
+    return "{\n" + ",\n".join(f"{json.dumps(name)}: {part}" for name, part in parts.items()) + "\n}\n"
 
 
 def submission_folders(submissions: Path) -> list[Path]:
@@ -153,8 +173,16 @@ def _row(name: str, scores: Scores, ranks: dict[str, int], seeds: SeedSpread | N
         "card": scores.card,
         "mean_mrr": {track: mean_mrr_estimate(scores, track).as_json() for track in TRACKS},
         "tracks": document["tracks"],
+        "both_directions": {track: _both(scores, track) for track in TRACKS},
         "similarity": document["similarity"],
         "diagnostics": document["diagnostics"],
         "seeds": None if seeds is None else seeds.model_dump(mode="json"),
         "provenance": document["provenance"],
+        "per_query": {track: document["per_query"][track] for track in TRACKS},
     }
+
+
+def _both(scores: Scores, track: str) -> dict[str, Any]:
+    held = [scores.tracks[track][direction].standings for direction in DIRECTIONS]
+    estimates = mean_of_directions(held, scores.release.spec.scoring)
+    return {name: estimate.as_json() for name, estimate in estimates.items()}

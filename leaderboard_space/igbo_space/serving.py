@@ -1,0 +1,58 @@
+"""The server: limits, theme, and nothing that leaves the machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from .pages import Pages, head_script
+from .source import Settings, Source
+
+_FOLDER = Path(__file__).parent
+#: Largest upload: float32 vectors of 1,024 pairs in 8,192 dimensions, both sides.
+MAX_FILE_SIZE = "64mb"
+#: Events that may wait; the next one is told that the queue is full.
+MAX_WAITING = 32
+_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif"]
+
+
+def theme() -> gr.themes.Base:
+    """Fonts of the reader's own system: none is fetched."""
+    return gr.themes.Base(
+        primary_hue="blue",
+        neutral_hue="slate",
+        font=_FONTS,
+        font_mono=["ui-monospace", "DejaVu Sans Mono", "monospace"],
+    )
+
+
+def build_app(settings: Settings) -> gr.Blocks:
+    """The app, ready to be launched."""
+    app = Pages(Source(settings)).build()
+    app.queue(max_size=MAX_WAITING, default_concurrency_limit=4)
+    return app
+
+
+def launch_options() -> dict[str, Any]:
+    """How the app is served."""
+    return {
+        "theme": theme(),
+        "css_paths": [_FOLDER / "style.css"],
+        "head": head_script(),
+        "max_file_size": MAX_FILE_SIZE,
+        "show_error": False,
+        "strict_cors": True,
+        "ssr_mode": False,
+        "mcp_server": importlib.util.find_spec("mcp") is not None,
+        "footer_links": ["api", "settings"],
+        "share": False,
+    }
+
+
+def serve() -> None:
+    """Serve the app that the environment asks for, until it is stopped."""
+    build_app(Settings.of(os.environ)).launch(**launch_options())

@@ -16,7 +16,15 @@ import igbo_align
 import pytest
 
 SPACE = Path(__file__).resolve().parent.parent / "leaderboard_space"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 _PATIENCE_S = 60
 
 
@@ -105,7 +113,7 @@ def visit(browser, address, **options):
     errors, foreign = [], []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    own = tuple(f"{scheme}:" for scheme in ("data", "blob")) + (address.split("?")[0],)
+    own = ("data:", "blob:", address.split("?")[0])
     page.on("request", lambda request: None if request.url.startswith(own) else foreign.append(request.url))
     page.goto(address)
     page.wait_for_selector("html[data-ready=yes]")

@@ -18,16 +18,14 @@ import pytest
 from igbo_align.cli import space as cli_space
 from igbo_align.cli.app import run
 from igbo_align.problems import ProblemsFound
-
-SPACE = Path(__file__).resolve().parent.parent / "leaderboard_space"
-sys.path.insert(0, str(SPACE))
-
 from igbo_space.board_table import board_csv, board_html, board_json
 from igbo_space.columns import COLUMNS, millions, place_text
 from igbo_space.labels import LANGUAGES, label
 from igbo_space.records import family_of, is_open
 from igbo_space.source import Settings, load
 from igbo_space.view import View, chosen_records, parse_view
+
+SPACE = Path(__file__).resolve().parent.parent / "leaderboard_space"
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import json
 import re
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -115,7 +116,10 @@ class _Handler(Writing, BaseHTTPRequestHandler):
             self.hub.requests.append(request)
             self.fault = self.hub.faults.take(request)
         path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
-        if self.fault == "drop":
+        if self.fault == "silence":
+            time.sleep(self.hub.faults.silence_s)
+            self._hang_up()
+        elif self.fault == "drop":
             self._hang_up()
         elif isinstance(self.fault, int):
             self._send(self.fault, b'{"error": "injected"}', {"Retry-After": "0"} if self.fault == 429 else None)

@@ -104,12 +104,13 @@ class Faults:
     """What goes wrong: `(pattern, kind)`, each for one request that matches, first come first served.
 
     Kinds: a status as a number; `late` answers 500 to a request that was carried out; `drop` closes the connection
-    unanswered, `late-drop` does so after carrying the request out. `always` is asked when no single fault matches.
+    unanswered, `late-drop` does so after carrying the request out, `silence` after a long wait. `always` is asked when no single fault matches.
     """
 
     single: list[tuple[str, str | int]] = field(default_factory=list)
     always: Callable[[str], str | int | None] | None = None
     seen: list[str | int] = field(default_factory=list)
+    silence_s: float = 30.0
 
     def take(self, request: str) -> str | int | None:
         """The fault of this request, if any."""

@@ -3,70 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import igbo_align as ia
 import pytest
-from loopback_hub import LoopbackHub, Repository
-
-WAXAL = ("datasets", "google/WaxalNLP")
-WHISPER = ("models", "openai/whisper-tiny")
-MINILM = ("models", "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2")
-#: The front matter with which google/WaxalNLP declares the config.
-CARD = """---
-configs:
-- config_name: ibo_tts
-  data_files:
-  - split: train
-    path: "data/TTS/ibo/ibo-train-*"
-  - split: validation
-    path: "data/TTS/ibo/ibo-validation-*"
-  - split: test
-    path: "data/TTS/ibo/ibo-test-*"
----
-"""
-
-
-def files_below(folder: Path) -> dict[str, bytes]:
-    """Path -> bytes of every file of a folder."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+from hub_day import PUBLISHED, SYSTEMS, WHISPER, Typist, evening, files_below, official_hub
+from loopback_hub import Repository
 
 
 @pytest.fixture(scope="module")
 def hub(corpus_folder, encoders_folder):
-    """A hub with the official source at its pinned revision, filled with the small corpus, and both encoders."""
-    waxal = Repository({"README.md": CARD.encode(), **files_below(corpus_folder)})
-    models = {
-        WHISPER: Repository(files_below(encoders_folder / "tiny" / "whisper")),
-        MINILM: Repository(files_below(encoders_folder / "tiny" / "sentences")),
-    }
-    pinned = ia.load_spec("waxal-igbo").source.revision
-    with LoopbackHub({WAXAL: waxal, **models}, {WAXAL: pinned}) as running:
+    """A hub with the small corpus and the small encoders under the official names."""
+    tiny = encoders_folder / "tiny"
+    with official_hub(files_below(corpus_folder), tiny / "whisper", tiny / "sentences") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def typed(hub, tmp_path_factory):
     """Type a command in a process of its own, with an empty home that is kept between commands."""
-    home = tmp_path_factory.mktemp("home")
-
-    def run(*arguments, **environment):
-        variables = os.environ | hub.environment(home / "hf") | {"IGBO_ALIGN_CACHE": str(home / "cache")} | environment
-        hub.requests.clear()
-        command = [sys.executable, "-m", "igbo_align", *arguments]
-        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, cwd=home)
-
-    run.home = home
-    return run
+    return Typist(hub, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
 def built(typed):
     """The official specification, built from its Hub ids with fewer pairs."""
-    done = typed("build", "--source", "google/WaxalNLP", "--per-bucket", "15", "--out", "release")
+    done = typed("build", "--source", "google/WaxalNLP", "--per-bucket", "15", "--with-audio", "--out", "release")
     assert done.returncode == 0, done.stderr
     return done, typed.home / "release"
 
@@ -89,9 +50,9 @@ def test_the_official_specification_builds_from_its_hub_ids(built, hub):
 
 
 def test_a_second_build_downloads_nothing(built, typed, hub):
-    done = typed("build", "--source", "google/WaxalNLP", "--per-bucket", "15", "--out", "again")
+    done = typed("build", "--source", "google/WaxalNLP", "--per-bucket", "15", "--with-audio", "--out", "again")
     assert done.returncode == 0, done.stderr
-    assert not [line for line in hub.requests if line.startswith("GET") and "/resolve/" in line]
+    assert typed.downloads() == []
     assert files_below(typed.home / "again") == files_below(typed.home / "release")
 
 
@@ -132,43 +93,49 @@ def test_a_release_is_loaded_by_its_hub_id_and_found_again_offline(built, typed,
     )
     expected = [ia.load_release(built[1]).fingerprint, [45, 16]]
     for offline in ("0", "1"):
-        variables = os.environ | hub.environment(typed.home / "hf") | {"HF_HUB_OFFLINE": offline}
-        done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout) == expected
+        assert typed.code(code, HF_HUB_OFFLINE=offline) == expected
 
 
-def test_the_maintainers_day_ends_in_a_published_benchmark(built, typed, hub):
-    """After `build`: baselines, the board, publication once the licence is named, and the board from what is there."""
-    assert typed("baseline", "zero-shot", "ridge", "--release", "release", "--out", "submissions").returncode == 0
-    board = typed("leaderboard", "submissions", "--release", "release", "--json")
-    assert board.returncode == 0, board.stderr
-    publish = ["publish", "release", "--repo", "tests/igbo-align", "--submissions", "submissions"]
-    refused = typed(*publish)
-    assert refused.returncode == 1
-    assert "publish.licence" in refused.stderr
-    assert hub.requests == []
-    done = typed(*publish, "--licence", "cc-by-4.0", "--json")
-    assert done.returncode == 0, done.stderr
-    commit = json.loads(done.stdout)["tests/igbo-align"]["commit"]
-    published = hub.repositories["datasets", "tests/igbo-align"]
-    card = published.files["README.md"].decode()
+@pytest.fixture(scope="module")
+def published(built, typed):
+    """Commit of the published release, and the board that the maintainer saw."""
+    commit = evening(typed, "release")
+    return commit, json.loads((typed.home / "leaderboard.json").read_bytes())
+
+
+def test_the_maintainers_day_ends_in_a_published_benchmark(published, hub):
+    repository = hub.repositories["datasets", PUBLISHED]
+    card = repository.files["README.md"].decode()
     assert "license: cc-by-4.0" in card
     assert "| 1 | " in card
     assert "google/WaxalNLP" in card
-    revision = f"tests/igbo-align@{commit}"
-    for name in ("ridge", "zero-shot"):
-        folder = f"submissions/baselines__{name}/1"
-        sent = typed("submit", folder, "--release", revision, "--repo", "tests/igbo-align")
-        assert sent.returncode == 0, sent.stderr
-    for number in list(published.pull_requests):
-        published.merge(number)
-    again = typed("leaderboard", "--from-hub", "tests/igbo-align", "--release", revision, "--json")
-    assert again.stdout == board.stdout
-    hub.requests.clear()
-    offline = typed(
-        "leaderboard", "--from-hub", "tests/igbo-align", "--release", revision, "--json", HF_HUB_OFFLINE="1"
+    assert json.loads(repository.files["leaderboard.json"]) == published[1]
+
+
+def test_audio_is_a_config_of_its_own(published, typed):
+    found = typed.code(
+        "import json, datasets\n"
+        f"held = datasets.load_dataset('{PUBLISHED}', 'audio', revision='{published[0]}')['test']\n"
+        "held = held.cast_column('audio', datasets.Audio(decode=False))\n"
+        "print(json.dumps([held['id'][:], min(len(row['bytes']) for row in held['audio'])]))"
     )
-    assert offline.stdout == board.stdout
+    release = ia.load_release(typed.home / "release")
+    assert found[0] == [name for name, test in zip(release.ids, release.is_test, strict=True) if test]
+    assert found[1] > 1000
+
+
+def test_a_day_of_reviews_ends_in_the_board_of_what_was_merged(published, typed, hub):
+    commit, board = published
+    revision = f"{PUBLISHED}@{commit}"
+    repository = hub.repositories["datasets", PUBLISHED]
+    for name in SYSTEMS:
+        typed.succeed("submit", f"submissions/baselines__{name}/1", "--release", revision, "--repo", PUBLISHED)
+    for number in list(repository.pull_requests):
+        repository.merge(number)
+    command = ("leaderboard", "--from-hub", PUBLISHED, "--release", revision, "--json")
+    assert json.loads(typed.succeed(*command)) == board
+    assert json.loads(typed.succeed(*command, HF_HUB_OFFLINE="1")) == board
     assert hub.requests == []
-    assert "unchanged" in typed(*publish, "--licence", "cc-by-4.0").stdout
+    publish = ("publish", "release", "--repo", PUBLISHED, "--licence", "cc-by-4.0")
+    assert "unchanged" in typed.succeed(*publish, "--submissions", "submissions")
+    assert "unchanged" in typed.succeed(*publish, "--from-hub", PUBLISHED)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import igbo_align as ia
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from huggingface_hub import parse_eval_result_entries
@@ -97,7 +98,7 @@ def test_a_token_that_may_not_write_is_told_at_once(typed, hub):
     done = typed("publish", "demo", "--repo", "tests/other", HF_TOKEN="reader")
     assert done.returncode == 4
     assert "environment.token" in done.stderr
-    assert len(hub.requests) <= 2
+    assert len(hub.requests) <= 3
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +182,21 @@ def test_the_card_reads_counts_and_configs_off_the_data(demo):
     assert "$" not in card
 
 
+def test_the_card_states_types_and_counts_as_datasets_would(demo):
+    """Stale or wrong features are a `CastError` for everyone; these are compared with the library's own."""
+    import datasets
+
+    fields = front_matter(Publication(demo, "tests/igbo-demo", ["cc-by-3.0"]))
+    configs = {item["config_name"]: item["data_files"] for item in fields["configs"]}
+    assert [info["config_name"] for info in fields["dataset_info"]] == list(configs)
+    for info in fields["dataset_info"]:
+        stated = datasets.DatasetInfo._from_yaml_dict(dict(info))
+        for file in configs[info["config_name"]]:
+            table = pq.read_table(DEMO / file["path"])
+            assert stated.features == datasets.Features.from_arrow_schema(table.schema)
+            assert stated.splits[file["split"]].num_examples == table.num_rows
+
+
 def test_the_manifest_hashes_what_is_published(demo):
     files = release_files(Publication(demo, "tests/igbo-demo", ["cc-by-3.0"]))
     stated = json.loads(files["manifest.json"])["files"]
@@ -232,4 +248,5 @@ def test_a_space_is_published_with_the_wheel_beside_the_app(hub, typed, tmp_path
     wheel.write_bytes(b"a wheel")
     assert typed(*command, "--wheel", str(wheel)).returncode == 0
     files = hub.repositories["spaces", "tests/board"].files
-    assert set(files) == {".gitattributes", "app.py", wheel.name}
+    assert set(files) == {".gitattributes", "app.py", "settings.json", wheel.name}
+    assert json.loads(files["settings.json"]) == {"dataset": "tests/igbo-demo"}

@@ -7,9 +7,12 @@ import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import yaml
+from huggingface_hub import parse_eval_result_entries
 from loopback_hub import LoopbackHub, Repository
 
 TESTS = Path(__file__).parent
@@ -106,10 +109,43 @@ def test_the_board_of_a_repository_is_recomputed_and_found_again_offline(hub, ty
     assert typed("leaderboard", str(tmp_path), "--from-hub", "tests/board").returncode == 2
 
 
+def test_results_become_a_pull_request_to_the_model(hub, typed):
+    model = hub.repositories["models", "tests/ridge"] = Repository({"README.md": b"# Ridge\n"})
+    dataset, url = f"tests/demo@{'0' * 40}", "https://huggingface.co/datasets/tests/demo"
+    command = ["eval-results", str(RIDGE), "--dataset", dataset, "--source-url", url]
+    printed = typed(*command, HF_HUB_OFFLINE="1")
+    assert printed.returncode == 0, printed.stderr
+    for changed in (True, False):
+        done = typed(*command, "--model", "tests/ridge", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["changed"] == changed
+    (request,) = model.pull_requests.values()
+    (path,) = set(request.files) - {"README.md"}
+    assert path == ".eval_results/igbo-align-demo-baselines__ridge.yaml"
+    assert request.files[path].decode() == printed.stdout
+    entries = parse_eval_result_entries(yaml.safe_load(printed.stdout))
+    stated = json.loads((RIDGE / "scores.json").read_bytes())["tracks"]["heldout"]["speech_to_text"]["recall@1"]
+    named = {entry.task_id: entry for entry in entries}
+    assert named["heldout_speech_to_text_recall_at_1"].value == pytest.approx(stated["value"], abs=1e-6)
+    assert {entry.source_url for entry in entries} == {url}
+    assert typed("eval-results", str(RIDGE)).returncode == 2
+    assert "--dataset" in typed("eval-results", str(RIDGE), "--dataset", "tests/demo").stderr
+
+
 def test_offline_it_says_so_at_once(typed):
     done = typed("submit", str(RIDGE), "--repo", "tests/board", HF_HUB_OFFLINE="1")
     assert done.returncode == 4
     assert "environment.hub" in done.stderr
+
+
+def test_a_server_that_falls_silent_is_not_waited_for(hub, typed):
+    hub.faults.single = [("POST.*/commit/", "silence")]
+    started = time.monotonic()
+    done = typed(str(TESTS / "hub_submit_child.py"), "1", "2")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert time.monotonic() - started < hub.faults.silence_s
+    assert hub.faults.seen == ["silence"]
+    assert len(hub.repositories[BOARD].pull_requests) == 1
 
 
 def test_sixty_four_at_once_with_conflicts_and_lost_answers_are_each_present_exactly_once(hub, typed):
@@ -123,7 +159,7 @@ def test_sixty_four_at_once_with_conflicts_and_lost_answers_are_each_present_exa
         return chance.choice((409, 412)) if drawn < 0.3 else "late" if drawn < 0.4 else None
 
     hub.faults.always = fault
-    done = typed(str(TESTS / "hub_submit_child.py"), "64")
+    done = typed(str(TESTS / "hub_submit_child.py"), "64", "60")
     assert done.returncode == 0, done.stderr[-2000:]
     assert {"late"} < set(hub.faults.seen)
     board = hub.repositories[BOARD]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -19,6 +20,8 @@ from .records import Record, records_of
 
 BOARD_FILE = "leaderboard.json"
 SNAPSHOT = Path(__file__).parent.parent / BOARD_FILE
+#: Written by `igbo-align publish --space`: the dataset that the Space shows.
+PUBLISHED = SNAPSHOT.with_name("settings.json")
 #: Seconds after which a board of the Hub is looked at again, when somebody opens the page.
 _FRESH_S = 600
 
@@ -32,8 +35,10 @@ class Settings:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:
-        """Settings from the variables of a Space."""
-        return cls(environment.get("IGBO_ALIGN_DATASET") or "demo", environment.get("IGBO_ALIGN_BOARD") or None)
+        """Settings from the variables of a Space; its dataset by default from `settings.json`, if it was published."""
+        stated = json.loads(PUBLISHED.read_bytes()) if PUBLISHED.is_file() else {}
+        release = environment.get("IGBO_ALIGN_DATASET") or stated.get("dataset") or "demo"
+        return cls(release, environment.get("IGBO_ALIGN_BOARD") or None)
 
     @property
     def is_hub(self) -> bool:

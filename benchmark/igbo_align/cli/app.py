@@ -14,7 +14,7 @@ from .. import __version__
 from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from .baselines import baseline
 from .console import print_problems, say
-from .publishing import publish, submit
+from .publishing import eval_results, publish, submit
 from .ranking import rank
 from .releases import build, encode
 from .reporting import report
@@ -100,6 +100,7 @@ for verb in (
     rank,
     submit,
     publish,
+    eval_results,
     space,
 ):
     app.command()(verb)

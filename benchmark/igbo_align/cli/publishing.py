@@ -1,4 +1,4 @@
-"""The verbs that write to the Hub: `submit` and `publish`."""
+"""The verbs that write to the Hub: `submit`, `publish` and `eval-results`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from ..problems import problem
 from .console import print_json, say, say_notice, stdout
 from .options import JsonOption, ReleaseOption
+from .submissions import folder_of_submissions
 
 RepositoryOption = Annotated[str, typer.Option("--repo", help="Dataset repository on the Hub, `org/name`.")]
 
@@ -40,9 +41,14 @@ def publish(
         list[str] | None, typer.Option("--licence", help="The licence that you confirm, such as cc-by-4.0.")
     ] = None,
     submissions: Annotated[
-        Path | None, typer.Option(help="Folder of submissions whose scores the card shows as baselines.")
+        Path | None, typer.Option(help="Folder of submissions: scored for the card's baselines and leaderboard.json.")
     ] = None,
-    space_folder: Annotated[Path, typer.Option(help="What --space publishes.")] = Path("leaderboard_space"),
+    from_hub: Annotated[
+        str | None, typer.Option("--from-hub", help="Dataset repository of submissions, instead of a folder.")
+    ] = None,
+    space_folder: Annotated[
+        Path | None, typer.Option(help="What --space publishes; by default the app of this package.")
+    ] = None,
     metric_folder: Annotated[Path, typer.Option(help="What --metric publishes.")] = Path("benchmark/evaluate_metric"),
     wheel: Annotated[Path | None, typer.Option(help="The built package; by default the newest in dist/.")] = None,
     private: Annotated[bool, typer.Option("--private", help="New repositories are private.")] = False,
@@ -52,16 +58,17 @@ def publish(
     """Publish a release as a dataset on the Hub, in one commit; the same release twice makes no second one."""
     from ..hub import load_release
     from ..hub.card import Publication, confirmed_licences
-    from ..hub.publishing import publish_folder, publish_release, release_files
+    from ..hub.publishing import folder_files, publish_folder, publish_release, release_files, space_files
+    from .space import app_folder
 
     loaded = load_release(release)
     licences = confirmed_licences(loaded, licence or [])
-    publication = Publication(loaded, repository, licences, _board(submissions, loaded))
-    apps = {
-        name: _app_files(folder, wheel)
-        for name, folder in ((space, space_folder), (metric, metric_folder))
-        if name is not None
-    }
+    publication = Publication(loaded, repository, licences, _board(submissions, from_hub, loaded))
+    apps = {}
+    if space is not None:
+        apps[space] = space_files(space_folder or app_folder(), repository) | _wheel(wheel)
+    if metric is not None:
+        apps[metric] = folder_files(metric_folder) | _wheel(wheel)
     say_notice(loaded)
     if dry_run:
         _print_plan({repository: release_files(publication), **apps}, as_json)
@@ -75,26 +82,64 @@ def publish(
         stdout.print(f"{item.url}  {'published' if item.changed else 'unchanged'} at {item.commit}", soft_wrap=True)
 
 
-def _board(submissions: Path | None, release: Any) -> Any:
+def eval_results(
+    submission: Path,
+    release: ReleaseOption = "demo",
+    dataset: Annotated[
+        str | None, typer.Option(help="`org/name@commit` of the published release, unless --release is one.")
+    ] = None,
+    source_url: Annotated[
+        str | None, typer.Option("--source-url", help="Page that shows where the numbers come from.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model repository `org/name` in which to open a pull request.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the scores as the Hub's own `.eval_results/*.yaml`, to stdout or as a pull request to a model."""
+    from ..hub import load_release
+    from ..hub.evaluation import eval_results_yaml, propose_eval_results, published_as
+    from ..scoring.score import score
+    from ..submission.intake import take_in
+
+    loaded = load_release(release)
+    name, revision = published_as(dataset or release, loaded)
+    scores = score(take_in(submission, loaded), loaded)
+    text = eval_results_yaml(scores, name, revision, source_url)
+    if model is None:
+        stdout.print(text, end="", soft_wrap=True, markup=False)
+        return
+    done = propose_eval_results(text, scores, model)
+    if as_json:
+        print_json(vars(done))
+    else:
+        stdout.print(done.url, soft_wrap=True)
+
+
+def _board(submissions: Path | None, from_hub: str | None, release: Any) -> Any:
     from ..scoring.leaderboard import build_leaderboard
 
-    return None if submissions is None else build_leaderboard(submissions, release)
+    if submissions is None and from_hub is None:
+        return None
+    with folder_of_submissions(submissions, from_hub) as folder:
+        return build_leaderboard(folder, release)
 
 
-def _app_files(folder: Path, wheel: Path | None) -> dict[str, bytes]:
-    """Files of an app, and the wheel beside it: the package need not be on any index."""
-    from ..hub.publishing import folder_files
+def _wheel(stated: Path | None) -> dict[str, bytes]:
+    """The wheel that lies beside an app: the package need not be on any index."""
+    from .. import __version__
 
-    built = wheel or max(Path("dist").glob("igbo_align-*.whl"), default=None, key=lambda path: path.stat().st_mtime)
+    pattern = f"igbo_align-{__version__}-*.whl"
+    built = stated or max(Path("dist").glob(pattern), default=None, key=lambda path: path.stat().st_mtime)
     if built is None or not built.is_file():
         raise problem(
             "publish.wheel",
             "--wheel",
-            found="no igbo_align-*.whl in dist/" if wheel is None else "no such file",
-            expected="the built package",
+            found=f"no {pattern} in dist/" if stated is None else "no such file",
+            expected="the built package, of this version",
             mend="Make one with `python -m pip wheel --no-deps --wheel-dir dist .`, or name it with --wheel.",
         )
-    return folder_files(folder) | {built.name: built.read_bytes()}
+    return {built.name: built.read_bytes()}
 
 
 def _print_plan(repositories: Mapping[str, Mapping[str, bytes]], as_json: bool) -> None:

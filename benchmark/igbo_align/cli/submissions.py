@@ -101,7 +101,7 @@ def leaderboard(
     from ..scoring.leaderboard import board_text, build_leaderboard
 
     require_track(track)
-    with _folder_of_submissions(submissions, from_hub) as folder:
+    with folder_of_submissions(submissions, from_hub) as folder:
         board = build_leaderboard(folder, load_release(release))
     if out:
         write_text(out, board_text(board.as_json()))
@@ -115,7 +115,7 @@ def leaderboard(
     stdout.print(reported_table())
 
 
-def _folder_of_submissions(folder: Path | None, repository: str | None) -> AbstractContextManager[Path]:
+def folder_of_submissions(folder: Path | None, repository: str | None) -> AbstractContextManager[Path]:
     from ..hub.loading import hub_submissions
 
     if (folder is None) == (repository is None):

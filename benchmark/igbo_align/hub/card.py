@@ -18,6 +18,7 @@ from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS
 from ..scoring.leaderboard import Leaderboard, mean_mrr_estimate
 from ..scoring.scores import Estimate
+from .features import dataset_info
 
 _PACKAGE = Path(__file__).parent.parent
 #: In an installed wheel the hand-written part lies in the package, in a checkout at the top.
@@ -91,10 +92,7 @@ def front_matter(publication: Publication) -> dict[str, Any]:
     fields |= {"tags": ["audio", "speech", "cross-modal-retrieval", "benchmark", "mteb"]}
     configs = dataset_configs(release.folder)
     fields["configs"] = [_config(name, files) for name, files in configs.items()]
-    if "audio" in configs:
-        features = [{"name": "id", "dtype": "string"}, {"name": "audio", "dtype": "audio"}]
-        fields["dataset_info"] = [{"config_name": "audio", "features": features}]
-    return fields
+    return fields | {"dataset_info": dataset_info(release.folder, configs)}
 
 
 def responsible_ai(release: Release) -> dict[str, str]:

@@ -32,11 +32,15 @@ class Destination:
 
 @dataclass(frozen=True)
 class Patience:
-    """How often and how slowly a request is repeated: waits are drawn between 0 and a bound that doubles each time."""
+    """How often and how slowly a request is repeated: waits are drawn between 0 and a bound that doubles each time.
+
+    A server that says nothing for `silence_s` has failed; the client itself would wait for ever.
+    """
 
     attempts: int = 10
     first_wait_s: float = 1.0
     longest_wait_s: float = 60.0
+    silence_s: float = 120.0
 
     def wait(self, attempt: int, error: Exception) -> None:
         """Sleep before the next attempt; as long as the Hub asks for, where it does."""
@@ -66,19 +70,19 @@ def ensure_repository(
     sdk: str | None = None,
     patience: Patience = PATIENCE,
 ) -> None:
-    """Create a repository unless it is there already.
+    """Create a repository unless it is there already: who may write to one need not have the right to create one.
 
     Raises:
         EnvironmentProblem: the Hub cannot be reached (`environment.hub`) or the token may not write
             (`environment.token`).
     """
-    persist(
-        destination,
-        lambda: api.create_repo(
-            destination.name, repo_type=destination.kind, private=private, exist_ok=True, space_sdk=sdk
-        ),
-        patience,
-    )
+    name, kind = destination.name, destination.kind
+
+    def attempt() -> None:
+        if not api.repo_exists(name, repo_type=kind):
+            api.create_repo(name, repo_type=kind, private=private, exist_ok=True, space_sdk=sdk)
+
+    persist(destination, attempt, patience)
 
 
 def commit_files(
@@ -172,9 +176,11 @@ def persist(destination: Destination, attempt: Callable[[], Result], patience: P
     Raises:
         EnvironmentProblem: as `commit_files`.
     """
+    from huggingface_hub import get_session
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import httpx
 
+    get_session().timeout = patience.silence_s
     last: Exception | None = None
     for number in range(patience.attempts):
         if last is not None:

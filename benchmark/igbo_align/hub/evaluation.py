@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from ..problems import problem
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS, TRACKS
 from ..scoring.scores import Scores
+from .commits import PATIENCE, Committed, Destination, Patience, propose_files
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _METRICS = ("recall@1", "mrr")
 
 
@@ -64,6 +68,50 @@ def eval_results_yaml(scores: Scores, dataset: str, revision: str | None, source
                     )
                 )
     return _yaml(eval_result_entries_to_yaml(entries))
+
+
+def published_as(name: str, release: Release) -> tuple[str, str]:
+    """Hub id and commit of a published release.
+
+    Args:
+        name: `org/name@commit`, or `org/name` if the release was loaded by it.
+        release: the release; one of the Hub lies in a folder named after its commit.
+
+    Raises:
+        ProblemsFound: this is no published release, or its commit is not known (`usage`).
+    """
+    dataset, _, revision = name.partition("@")
+    commit = next((text for text in (revision, release.folder.name) if _COMMIT.fullmatch(text)), None)
+    if dataset.count("/") != 1 or dataset.startswith((".", "/", "~")) or commit is None:
+        raise problem(
+            "usage",
+            "--dataset",
+            found=f"`{name}`, which names no commit of a published release",
+            expected="`org/name@commit` with the 40 characters of a commit",
+            mend="Name the dataset with --dataset, or with --release; `igbo-align publish` prints the commit.",
+        )
+    return dataset, commit
+
+
+def propose_eval_results(text: str, scores: Scores, repository: str, patience: Patience = PATIENCE) -> Committed:
+    """Open the pull request that adds results to the repository of a model; an open one is found again.
+
+    Args:
+        text: of `eval_results_yaml`.
+        scores: what it was made from.
+        repository: `org/name` of the model.
+        patience: with passing failures of the Hub.
+
+    Raises:
+        EnvironmentProblem: the Hub cannot be reached (`environment.hub`), or refuses the token (`environment.token`).
+    """
+    from huggingface_hub import HfApi
+
+    spec, system = scores.release.spec, scores.card["system"]
+    path = f".eval_results/igbo-align-{spec.name}-{system['org']}__{system['name']}.yaml"
+    title = f"Results of {system['org']}/{system['name']} on igbo-align {spec.name} {spec.version}"
+    files, about = {path: text.encode()}, "Recomputed from vectors by igbo-align; every value names its interval."
+    return propose_files(HfApi(), Destination(repository, "model"), files, title, about, patience)
 
 
 def _yaml(value: Any) -> str:

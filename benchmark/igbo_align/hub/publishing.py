@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..files import is_temporary, readable_json, sha256_of_bytes
 from ..problems import problem
+from ..scoring.leaderboard import board_text
 from .card import Publication, publication_card
 from .commits import PATIENCE, Committed, Destination, Patience, commit_files, ensure_repository
 from .croissant import croissant
@@ -15,13 +16,16 @@ from .evaluation import eval_yaml
 #: What a release consists of; a file below these that a newer release does not have is removed.
 _PARTS = ("pairs/", "embeddings/", "pools/", "audio/")
 _ROOT = ("spec.json", "similarity_sample.parquet")
+#: The board of a published release, which the Space reads.
+BOARD_FILE = "leaderboard.json"
 _NEVER = {"__pycache__", ".git", ".gitignore", ".ruff_cache", ".pytest_cache"}
 
 
 def release_files(publication: Publication) -> dict[str, bytes]:
     """Every file of a published release: its own, the generated card, `croissant.json`, `eval.yaml`, the manifest.
 
-    The manifest's hashes follow the generated files; nothing that the fingerprint covers is touched.
+    With scored baselines also `leaderboard.json`, which the Space shows. The manifest's hashes follow the generated
+    files; nothing that the fingerprint covers is touched.
     """
     folder = publication.release.folder
     own = {path: data for path, data in folder_files(folder).items() if path in _ROOT or path.startswith(_PARTS)}
@@ -30,6 +34,8 @@ def release_files(publication: Publication) -> dict[str, bytes]:
         "croissant.json": readable_json(croissant(publication)).encode(),
         "eval.yaml": eval_yaml(publication.release).encode(),
     }
+    if publication.baselines is not None:
+        generated[BOARD_FILE] = board_text(publication.baselines.as_json()).encode()
     files = own | generated
     manifest = publication.release.manifest
     hashes = {path: sha256_of_bytes(data) for path, data in sorted(files.items())}
@@ -74,6 +80,19 @@ def publish_folder(
     api, destination = HfApi(), Destination(repository, "space")
     ensure_repository(api, destination, private=private, sdk=sdk, patience=patience)
     return commit_files(api, destination, files, "Publish", remove=_is_wheel, patience=patience)
+
+
+def space_files(folder: Path, repository: str) -> dict[str, bytes]:
+    """Files of the Space, with `settings.json` that names the dataset it shows.
+
+    Args:
+        folder: of the app.
+        repository: `org/name` of the dataset.
+
+    Raises:
+        ProblemsFound: as `folder_files`.
+    """
+    return folder_files(folder) | {"settings.json": readable_json({"dataset": repository}).encode()}
 
 
 def folder_files(folder: Path) -> dict[str, bytes]:

@@ -55,7 +55,8 @@ def propose_submission(
 
     api, destination = HfApi(), Destination(repository)
     refuse_taken(api, destination, files, place, patience)
-    return propose_files(api, destination, files, f"Submission {place.removeprefix('submissions/')}", description)
+    title = f"Submission {place.removeprefix('submissions/')}"
+    return propose_files(api, destination, files, title, description, patience)
 
 
 def refuse_taken(

@@ -21,6 +21,8 @@ window.igboNotTold = (name, values) => {
   return name === 'metric' && tab !== 'real';
 };
 window.igboAddress = (values) => {
+  // Until the link has been read, the address is the only place that knows what it asked for.
+  if (document.documentElement.dataset.ready !== 'yes') return values;
   const query = window.igboQuery(values);
   history.replaceState(history.state, '', query ? `?${query}` : location.pathname);
   // Inside the frame of the Hub the address that people see is that of the page around it.
@@ -40,4 +42,9 @@ window.igboDownload = (name, kind, text) => {
 };
 window.igboReady = () => {
   document.documentElement.dataset.ready = 'yes';
+};
+// While a link is being followed the browser reports the first tab as chosen; nobody chose it.
+window.igboTab = (name, values) => {
+  if (document.documentElement.dataset.ready !== 'yes') values[0] = name;
+  return values;
 };

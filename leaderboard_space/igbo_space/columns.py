@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from igbo_align.report.markup import Html, element, joined
 
@@ -37,12 +38,23 @@ class Column:
 
 def number(value: float | None, digits: int = 3) -> str:
     """A number with a fixed number of digits; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
 def interval(estimate: Mapping[str, Any], digits: int = 3) -> str:
     """The interval of an estimate."""
     return f"{estimate['low']:.{digits}f}–{estimate['high']:.{digits}f}"
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference with its sign; what rounds to zero has none."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def signed_interval(value: float, low: float, high: float) -> str:
+    """A difference and its interval."""
+    return f"{signed(value)} [{signed(low)}, {signed(high)}]"
 
 
 def millions(parameters: int | None) -> str:
@@ -80,14 +92,12 @@ def _system(record: Record, track: str, _: str) -> Html:
     marks = marks if track in record.unseparated else []
     labels = [element("span", text, class_="label") for text in record.row.get("labels", [])]
     flags = record.row["flags"]
-    codes = ", ".join(flag["code"].removeprefix("flag.") for flag in flags)
+    codes = ", ".join(dict.fromkeys(flag["code"].removeprefix("flag.") for flag in flags))
     warning = [element("span", f"⚑ {codes}", class_="flag", title="Looks too good or odd; see the system's page")]
     return joined(link, *marks, *(warning if flags else []), *labels)
 
 
 def _link(record: Record) -> str:
-    from urllib.parse import urlencode
-
     return urlencode({"tab": "system", "system": record.name})
 
 
@@ -126,7 +136,7 @@ def _gap(record: Record) -> Mapping[str, Any]:
 
 def _gap_cell(record: Record, _track: str, _direction: str) -> Html:
     gap = _gap(record)
-    return Html(f"{gap['value']:+.3f}<small>{gap['low']:+.3f} to {gap['high']:+.3f}</small>")
+    return joined(signed(gap["value"]), element("small", f"{signed(gap['low'])} to {signed(gap['high'])}"))
 
 
 def clipped(text: str) -> Html:

@@ -11,7 +11,7 @@ from igbo_align.protocol.spec import DIRECTIONS, TRACKS
 
 from .columns import COLUMNS
 from .labels import LANGUAGES, label
-from .records import Record
+from .records import Record, default_systems
 from .view import METRICS, SIZES, STATUSES, TRAINED, View
 
 _LANGUAGE_NAMES = {"en": "English", "ig": "Igbo"}
@@ -99,12 +99,6 @@ class Controls:
     def _system(self, name: str) -> gr.Dropdown:
         default = default_systems(self.records)[name]
         return gr.Dropdown(system_choices(self.records), value=default, label=label(name), filterable=True)
-
-
-def default_systems(records: Mapping[str, Record]) -> dict[str, str]:
-    """What is compared and shown before anybody chose: the best system, and the one that follows."""
-    names = [*records, *records, ""]
-    return {"first": names[0], "second": names[1], "system": names[0]}
 
 
 def _radio(name: str, choices: list[tuple[str, str]], key: str | None = None) -> gr.Radio:

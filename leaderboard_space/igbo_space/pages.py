@@ -12,15 +12,26 @@ import gradio as gr
 from igbo_align.report.markup import Html, element, joined
 
 from .about import about_text
+from .api import Api
 from .board_table import board_csv, board_html, board_json
+from .compare_page import compare_html
 from .controls import Controls, updates_for, view_of
+from .evidence_page import evidence_html
 from .labels import label, labels_are_reviewed
 from .source import Shown, Source
-from .view import TABS, View, parse_view
+from .system_page import system_html
+from .try_page import try_html, waiting_html
+from .trying import SUFFIXES
+from .view import TRAINED, View, parse_view
 
 _FOLDER = Path(__file__).parent
 #: Tabs that are drawn from the view, each from the same two things.
-DRAWN: Mapping[str, Callable[[Shown, View], Html]] = {"board": board_html}
+DRAWN: Mapping[str, Callable[[Shown, View], Html]] = {
+    "board": board_html,
+    "real": evidence_html,
+    "compare": compare_html,
+    "system": system_html,
+}
 #: Clicks inside a drawn page that change the view: a heading sorts, the name of a system opens its page.
 _CLICKS = """
 element.addEventListener('click', (event) => {
@@ -53,10 +64,11 @@ class Pages:
             self._header()
             with gr.Tabs(selected="board", elem_id="tabs") as self.all_tabs:
                 self._tab("board", self._board)
-                self._tab("about", lambda: gr.Markdown(about_text(self.source.shown())))
-            with gr.Row(visible=False):
-                for name in ("metric", "first", "second", "system"):
-                    self.controls.make(name)
+                self._tab("real", lambda: self._chosen("real", "metric"))
+                self._tab("compare", lambda: self._chosen("compare", "first", "second"))
+                self._tab("system", lambda: self._chosen("system", "system"))
+                self._tab("try", self._try)
+                self._tab("about", lambda: gr.Markdown(about_text(self.source.shown()), elem_classes="prose-page"))
             self._events(app)
         return app
 
@@ -76,6 +88,28 @@ class Pages:
         """A drawn page; only the first is drawn before somebody looks at it."""
         value = DRAWN[name](self.source.shown(), View()) if name == "board" else ""
         self.drawn[name] = gr.HTML(value, js_on_load=_CLICKS, elem_id=f"page-{name}", apply_default_css=False)
+
+    def _chosen(self, name: str, *controls: str) -> None:
+        with gr.Row(elem_classes="choose"):
+            for control in controls:
+                self.controls.make(control)
+        self._page(name)
+
+    def _try(self) -> None:
+        with gr.Row(elem_classes="choose"):
+            self.files = gr.File(
+                label=label("files"), file_count="multiple", file_types=list(SUFFIXES), height=150, elem_id="files"
+            )
+            with gr.Column(min_width=220):
+                self.trained = gr.Radio(
+                    list(TRAINED[1:]),
+                    value="none",
+                    label=label("trained"),
+                    elem_id="try-trained",
+                    elem_classes="segments",
+                )
+                self.start = gr.Button(label("score"), variant="primary", elem_id="try")
+        self.tried = gr.HTML(waiting_html(self.source.shown()), elem_id="page-try", apply_default_css=False)
 
     def _board(self) -> None:
         with gr.Row(elem_id="find", equal_height=True):
@@ -110,7 +144,10 @@ class Pages:
             changed(self._draw, inputs, list(self.drawn.values()), js=_ADDRESS, trigger_mode="always_last", **quiet)
         self.controls.made["lang"].input(None, inputs, None, js="(...values) => window.igboReload(values)", **quiet)
         for name, tab in self.tabs.items():
-            tab.select(self._opener(name), inputs, outputs, **quiet).then(None, inputs, None, js=_ADDRESS, **quiet)
+            script = f"(...values) => window.igboTab('{name}', values)"
+            tab.select(self._opener(name), inputs, outputs, js=script, **quiet).then(
+                None, inputs, None, js=_ADDRESS, **quiet
+            )
         for page in self.drawn.values():
             page.select(self._clicked, inputs, outputs, **quiet).then(None, inputs, None, js=_ADDRESS, **quiet)
         for kind, write in (("csv", board_csv), ("json", board_json)):
@@ -119,6 +156,14 @@ class Pages:
             button.click(self._writer(write), inputs, self.downloaded, **quiet).then(
                 None, self.downloaded, None, js=script, **quiet
             )
+        # One upload is scored at a time, and the files are gone with the answer.
+        trying: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "try"}
+        self.start.click(
+            self._tried, [self.files, self.trained], [self.tried, self.files], show_progress="minimal", **trying
+        )
+        api = Api(self.source)
+        for endpoint in (api.list_systems, api.get_system, api.compare_systems):
+            gr.api(endpoint, api_name=endpoint.__name__)
         opened = [*outputs, self.head, self.filters, *self.tabs.values()]
         app.load(self._load, None, opened, **quiet).then(None, None, None, js="() => window.igboReady()", **quiet)
 
@@ -131,10 +176,13 @@ class Pages:
         shown = self.source.shown()
         return [DRAWN[name](shown, view) if name == view.tab else gr.skip() for name in self.drawn]
 
+    def _tried(self, paths: list[str] | None, trained: str) -> tuple[Html, None]:
+        return try_html(paths, trained, self.source.shown()), None
+
     def _opener(self, name: str) -> Callable[..., list[Any]]:
         def opened(*values: Any) -> list[Any]:
             view = view_of(values)
-            if view.tab == name:  # the page is there already: this is how the browser reports the first tab
+            if view.tab == name:  # the page is there already, or a link is being followed
                 return [gr.skip() for _ in range(1 + len(fields(View)) + len(self.drawn))]
             view = view.with_(tab=name)
             controls = [gr.update(value=name) if f.name == "tab" else gr.skip() for f in fields(View)]
@@ -186,8 +234,3 @@ def head_script() -> str:
     defaults = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(View()).items()}
     code = (_FOLDER / "behaviour.js").read_text(encoding="utf-8")
     return f"<script>window.igboDefaults = {json.dumps(defaults)};\n{code}</script>"
-
-
-def known_tabs() -> tuple[str, ...]:
-    """Names of the tabs."""
-    return TABS

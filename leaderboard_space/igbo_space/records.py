@@ -99,6 +99,12 @@ def records_of(board: Board) -> dict[str, Record]:
     }
 
 
+def default_systems(records: Mapping[str, Record]) -> dict[str, str]:
+    """What is compared and shown before anybody chose: the best system, and the one that follows."""
+    names = [*records, *records, ""]
+    return {"first": names[0], "second": names[1], "system": names[0]}
+
+
 def _places(board: Board, track: str) -> dict[str, tuple[int, int]]:
     """First and last place of everybody's tie: three systems of rank 1 hold the places 1 to 3."""
     groups: dict[int, list[str]] = {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ import gradio as gr
 
 from .pages import Pages, head_script
 from .source import Settings, Source
+from .trying import bound_uploads, remove, upload_folder
 
 _FOLDER = Path(__file__).parent
 #: Largest upload: float32 vectors of 1,024 pairs in 8,192 dimensions, both sides.
 MAX_FILE_SIZE = "64mb"
 #: Events that may wait; the next one is told that the queue is full.
 MAX_WAITING = 32
+#: Seconds between two looks at the folder of uploads.
+_LOOK_S = 5
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif"]
 
 
@@ -55,4 +60,16 @@ def launch_options() -> dict[str, Any]:
 
 def serve() -> None:
     """Serve the app that the environment asks for, until it is stopped."""
-    build_app(Settings.of(os.environ)).launch(**launch_options())
+    uploads = upload_folder()
+    threading.Thread(target=_keep_bounded, args=(uploads,), daemon=True).start()
+    try:
+        build_app(Settings.of(os.environ)).launch(**launch_options())
+    finally:
+        remove(uploads)
+
+
+def _keep_bounded(uploads: Path) -> None:
+    """Files can be uploaded without ever being used; however many come, the disk does not fill up."""
+    while True:
+        time.sleep(_LOOK_S)
+        bound_uploads(uploads)

@@ -20,11 +20,14 @@ LAYERS = (
     {"submission"},
     {"scoring", "diagnostics"},
     {"corpus", "encoders", "baselines"},
-    {"hub", "projection", "report", "cli", "__main__", "__init__"},
+    {"hub", "doors", "projection", "report", "cli", "__main__", "__init__"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = ("torch", "transformers", "sentence_transformers", "datasets", "gradio", "matplotlib", "sklearn", "librosa")
+HEAVY = (
+    *("torch", "transformers", "sentence_transformers", "datasets", "gradio", "matplotlib", "sklearn", "librosa"),
+    *("mteb", "evaluate"),
+)
 
 
 def home_of(path: Path) -> str:

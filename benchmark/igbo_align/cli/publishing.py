@@ -58,7 +58,7 @@ def publish(
     """Publish a release as a dataset on the Hub, in one commit; the same release twice makes no second one."""
     from ..hub import load_release
     from ..hub.card import Publication, confirmed_licences
-    from ..hub.publishing import folder_files, publish_folder, publish_release, release_files, space_files
+    from ..hub.publishing import metric_files, publish_folder, publish_release, release_files, space_files
     from .space import app_folder
 
     loaded = load_release(release)
@@ -68,7 +68,7 @@ def publish(
     if space is not None:
         apps[space] = space_files(space_folder or app_folder(), repository) | _wheel(wheel)
     if metric is not None:
-        apps[metric] = folder_files(metric_folder) | _wheel(wheel)
+        apps[metric] = metric_files(metric_folder, metric) | _wheel(wheel)
     say_notice(loaded)
     if dry_run:
         _print_plan({repository: release_files(publication), **apps}, as_json)

@@ -114,6 +114,17 @@ def folder_files(folder: Path) -> dict[str, bytes]:
     return {path.as_posix(): (folder / path).read_bytes() for path in wanted}
 
 
+def metric_files(folder: Path, repository: str) -> dict[str, bytes]:
+    """Files of the metric for a repository `org/name`: `evaluate.load("org/name")` looks for `name.py` in it.
+
+    Raises:
+        ProblemsFound: there is no such folder (`folder.missing`).
+    """
+    files = folder_files(folder)
+    script = files.pop(f"{folder.resolve().name}.py", None)
+    return files | ({f"{repository.partition('/')[2]}.py": script} if script is not None else {})
+
+
 def _is_part(path: str) -> bool:
     return path.startswith(_PARTS)
 

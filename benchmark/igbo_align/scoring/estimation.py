@@ -27,12 +27,13 @@ def standings_by_track(matrices: Mapping[str, NDArray], release: Release) -> Tra
         release: whose pools, test pairs and text groups are used.
     """
     return {
-        track: {direction: _standings(matrices[direction], track, direction, release) for direction in DIRECTIONS}
+        track: {direction: standings_in(matrices[direction], track, direction, release) for direction in DIRECTIONS}
         for track in TRACKS
     }
 
 
-def _standings(matrix: NDArray, track: str, direction: str, release: Release) -> Standings:
+def standings_in(matrix: NDArray, track: str, direction: str, release: Release) -> Standings:
+    """Standings in one track and direction; the matrix as in `standings_by_track`, rows queries."""
     if track == "full":
         return full_standings(matrix, release.groups)
     return pool_standings(matrix, release.queries(track), release.pools[track][direction])
@@ -41,6 +42,11 @@ def _standings(matrix: NDArray, track: str, direction: str, release: Release) ->
 def metric_names(scoring: Scoring) -> list[str]:
     """Names of the metrics in the order of reports: recalls, MRR, mean rank, median rank."""
     return [*(f"recall@{k}" for k in scoring.recall_at), "mrr", "mean_rank", "median_rank"]
+
+
+def metric_values(standings: Standings, scoring: Scoring) -> dict[str, float]:
+    """Every metric without its interval."""
+    return dict(zip(metric_names(scoring), _aggregated(per_query_metrics(standings, scoring)), strict=True))
 
 
 def metric_estimates(standings: Standings, scoring: Scoring) -> dict[str, Estimate]:

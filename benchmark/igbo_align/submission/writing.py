@@ -55,7 +55,7 @@ def pack(speech: Path, text: Path, card: Path, release: Release, out: Path, ids:
         ProblemsFound: every problem, and nothing is written.
     """
     limits = Limits(len(release.ids))
-    matrices = [_read_matrix(path, limits) for path in (speech, text)]
+    matrices = [read_matrix(path, limits) for path in (speech, text)]
     names = _read_ids(ids, limits) if ids else release.ids
     filled = complete_card(parse_json_object(read_regular_file(card, 65536), card.name), release)
     content = Embeddings(np.array(names, dtype=np.str_), *matrices)
@@ -72,9 +72,9 @@ def aligned(submission: Submission, release: Release) -> tuple[NDArray, NDArray]
     """A valid submission's numbers in release order: (speech, text), or the similarity matrix."""
     content = submission.content
     if isinstance(content, Embeddings):
-        order = _order_of(content.ids, release.ids)
+        order = order_of(content.ids, release.ids)
         return content.speech[order].astype(np.float32), content.text[order].astype(np.float32)
-    rows, columns = _order_of(content.speech_ids, release.ids), _order_of(content.text_ids, release.ids)
+    rows, columns = order_of(content.speech_ids, release.ids), order_of(content.text_ids, release.ids)
     return content.similarity[np.ix_(rows, columns)].astype(np.float32)
 
 
@@ -85,12 +85,18 @@ def content_sha256(submission: Submission, release: Release) -> str:
     return sha256_of_bytes(b"".join(np.ascontiguousarray(array, dtype="<f4").tobytes() for array in arrays))
 
 
-def _order_of(found: NDArray[np.str_], expected: list[str]) -> NDArray[np.int64]:
+def order_of(found: NDArray[np.str_], expected: list[str]) -> NDArray[np.int64]:
+    """The row of each expected id among those found; every one is there."""
     position = {name: row for row, name in enumerate(found.tolist())}
     return np.array([position[name] for name in expected], dtype=np.int64)
 
 
-def _read_matrix(path: Path, limits: Limits) -> NDArray:
+def read_matrix(path: Path, limits: Limits) -> NDArray:
+    """A stranger's `.npy` matrix; float64 is cast to float32.
+
+    Raises:
+        ProblemsFound: the file is not one that can be read (`file.*`, `array.*`).
+    """
     raw = read_npy(read_regular_file(path, limits.file_bytes), "vectors", limits, path.name)
     matrix = as_numpy(raw, "vectors", path.name)
     return matrix.astype(np.float32) if matrix.dtype == np.float64 else matrix

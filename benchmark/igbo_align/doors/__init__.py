@@ -1,0 +1,1 @@
+"""Ways in for other libraries: plain vectors (what `evaluate` calls), and MTEB's tasks and models."""

@@ -6,7 +6,7 @@ import json
 
 import igbo_align as ia
 import pytest
-from hub_day import PUBLISHED, SYSTEMS, WHISPER, Typist, evening, files_below, official_hub
+from hub_day import MINILM, PUBLISHED, SYSTEMS, WHISPER, Typist, evening, files_below, official_hub
 from loopback_hub import Repository
 
 
@@ -139,3 +139,43 @@ def test_a_day_of_reviews_ends_in_the_board_of_what_was_merged(published, typed,
     publish = ("publish", "release", "--repo", PUBLISHED, "--licence", "cc-by-4.0")
     assert "unchanged" in typed.succeed(*publish, "--submissions", "submissions")
     assert "unchanged" in typed.succeed(*publish, "--from-hub", PUBLISHED)
+
+
+@pytest.fixture(scope="module")
+def offline_commands(published, typed):
+    """What somebody does with a published release, after it was fetched once; `{release}` is its Hub id."""
+    revision = f"{PUBLISHED}@{published[0]}"
+    typed.code(
+        "import json, datasets, igbo_align as ia\n"
+        f"datasets.load_dataset('{PUBLISHED}', 'pairs', revision='{published[0]}')\n"
+        f"print(json.dumps(ia.load_release('{revision}').fingerprint))"
+    )
+    (ridge, zero_shot), of = (
+        (f"submissions/baselines__{name}/1" for name in ("ridge", "zero-shot")),
+        ("--release", revision),
+    )
+    encoders = ("--speech-encoder", WHISPER[1], "--text-encoder", MINILM[1])
+    return [
+        ("build", "--source", "google/WaxalNLP", "--per-bucket", "15", "--out", "offline-release"),
+        ("encode", *of, *encoders, "--out", "offline-encoded"),
+        ("baseline", "procrustes", *of, "--out", "offline-submissions"),
+        ("validate", ridge, *of),
+        ("score", ridge, *of, "--json"),
+        ("compare", ridge, zero_shot, *of),
+        ("report", ridge, *of, "--out", "offline.html"),
+        ("leaderboard", "submissions", *of),
+        ("verify", zero_shot, *of, "--sample", "2"),
+        ("publish", revision, "--repo", PUBLISHED, "--licence", "cc-by-4.0", "--dry-run"),
+        ("eval-results", ridge, *of),
+    ]
+
+
+def test_everything_but_publish_and_submit_works_offline(offline_commands, published, typed, hub):
+    offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    for command in offline_commands:
+        done = typed(*command, **offline)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        assert hub.requests == []
+    count = f"len(datasets.load_dataset('{PUBLISHED}', 'pairs', revision='{published[0]}')['test'])"
+    assert typed.code(f"import json, datasets\nprint(json.dumps({count}))", **offline) == 9
+    assert hub.requests == []

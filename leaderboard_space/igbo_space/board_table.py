@@ -45,12 +45,21 @@ def _track_in_words(shown: Shown, track: str) -> str:
 
 
 def _table(found: Sequence[Record], view: View, shown: Shown) -> Html:
+    """Rows of one grid each, so that a browser lays out only those in sight: a long board stays quick.
+
+    The roles keep it a table for those who hear it.
+    """
     columns = [(name, COLUMNS[name]) for name in view.columns]
     head = "".join(_heading(name, column, view) for name, column in columns)
     rows = [_row(record, columns, view) for record in found]
     rows.insert(_place_of_chance(found, view), _chance(columns, view, shown))
-    body = "".join(rows)
-    table = f'<table class="board"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    widths = [column.width for _, column in columns]
+    style = f"--columns:{' '.join(f'minmax({w}rem,{w}fr)' for w in widths)};min-width:{sum(widths)}rem"
+    table = (
+        f'<table class="board rows" role="table" aria-rowcount="{len(rows) + 1}" style="{style}">'
+        f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{"".join(rows)}</tbody></table>'
+    )
     return Html(f'<div class="scroll" tabindex="0" role="region" aria-label="Leaderboard">{table}</div>')
 
 
@@ -60,16 +69,16 @@ def _heading(name: str, column: Column, view: View) -> Html:
     arrow = element("span", ("↓" if descending else "↑") if sorted_by else "", class_="arrow", aria_hidden="true")
     button = element("button", column.heading, arrow, type="button", data_sort=name, title=column.explanation)
     state = ("descending" if descending else "ascending") if sorted_by else None
-    return element("th", button, scope="col", class_=column.style, aria_sort=state)
+    return element("th", button, scope="col", role="columnheader", class_=column.style, aria_sort=state)
 
 
 def _row(record: Record, columns: Sequence[tuple[str, Column]], view: View) -> str:
     cells = []
     for name, column in columns:
         content = joined(column.cell(record, view.track, view.direction))
-        tag = 'th scope="row"' if name == "system" else "td"
+        tag = 'th scope="row" role="rowheader"' if name == "system" else 'td role="cell"'
         cells.append(f'<{tag} class="{column.style}">{content}</{tag[:2]}>')
-    return f"<tr>{''.join(cells)}</tr>"
+    return f'<tr role="row">{"".join(cells)}</tr>'
 
 
 def _place_of_chance(found: Sequence[Record], view: View) -> int:
@@ -92,9 +101,9 @@ def _chance(columns: Sequence[tuple[str, Column]], view: View, shown: Shown) -> 
         if name in _MEASURED:
             chance = some.estimate(name, view.track, view.direction)["chance"]
             text = number(chance, 1 if name.endswith("rank") else 3)
-        attributes = {"scope": "row"} if name == "system" else {}
+        attributes = {"scope": "row", "role": "rowheader"} if name == "system" else {"role": "cell"}
         cells.append(element("th" if name == "system" else "td", text, class_=column.style, **attributes))
-    return element("tr", *cells, class_="chance")
+    return element("tr", *cells, class_="chance", role="row")
 
 
 def _reported(view: View) -> Html:

@@ -26,6 +26,7 @@ class Column:
         cell: record, track, direction -> content of the cell.
         best_is_high: whether high values come first.
         style: class of its cells.
+        width: in rem, its least; what is left of the page is divided in proportion.
     """
 
     heading: str
@@ -34,6 +35,7 @@ class Column:
     cell: Cell
     best_is_high: bool = False
     style: str = "text"
+    width: float = 6.5
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -127,7 +129,7 @@ def _metric(name: str, heading: str, explanation: str, *, drawn: bool = False, r
         shown = estimate_cell(estimate, 1 if rank else 3)
         return joined(shown, strip(estimate)) if drawn else shown
 
-    return Column(heading, explanation, key, cell, not rank, "number")
+    return Column(heading, explanation, key, cell, not rank, "number", 5.8 if drawn else 4.4 if rank else 5.4)
 
 
 def _gap(record: Record) -> Mapping[str, Any]:
@@ -155,14 +157,16 @@ COLUMNS: dict[str, Column] = {
         lambda r, track, _: r.places[track],
         lambda r, track, _: place_text(r.places[track]),
         style="number",
+        width=3.6,
     ),
-    "system": Column("System", "Who sent what", lambda r, *_: r.title.casefold(), _system, style="system"),
+    "system": Column("System", "Who sent what", lambda r, *_: r.title.casefold(), _system, style="system", width=10),
     "status": Column(
         "Status",
         "scored: recomputed from the vectors. verified: a sample was encoded again too",
         lambda r, *_: r.row["status"],
         _status,
         best_is_high=True,
+        width=4.8,
     ),
     "recall@1": _metric("recall@1", "R@1", "Share of queries whose partner is found first"),
     "recall@5": _metric("recall@5", "R@5", "Share of queries whose partner is among the first five"),
@@ -178,15 +182,17 @@ COLUMNS: dict[str, Column] = {
         lambda r, *_: _gap(r)["value"],
         _gap_cell,
         style="number",
+        width=7.4,
     ),
-    "speech": Column("Speech encoder", "What encodes the recordings", *_encoder("speech_encoder")),
-    "text": Column("Text encoder", "What encodes the sentences", *_encoder("text_encoder")),
+    "speech": Column("Speech encoder", "What encodes the recordings", *_encoder("speech_encoder"), width=6.2),
+    "text": Column("Text encoder", "What encodes the sentences", *_encoder("text_encoder"), width=6.2),
     "parameters": Column(
         "Parameters",
         "As the card tells",
         lambda r, *_: r.parameters,
         lambda r, *_: millions(r.parameters),
         style="number",
+        width=5.8,
     ),
     "trained": _plain(
         "Trained on pairs", "Pairs of the benchmark seen in training", lambda r: r.card["alignment"]["trained_on_pairs"]
@@ -204,6 +210,7 @@ COLUMNS: dict[str, Column] = {
         lambda r, *_: r.card["created"],
         best_is_high=True,
         style="number",
+        width=5.6,
     ),
 }
 DEFAULT_COLUMNS = (

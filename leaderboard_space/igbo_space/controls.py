@@ -46,6 +46,11 @@ def system_choices(records: Mapping[str, Record]) -> list[tuple[str, str]]:
     return [(record.title, name) for name, record in records.items()]
 
 
+def families(records: Mapping[str, Record]) -> list[str]:
+    """Families of speech encoders on the board."""
+    return sorted({record.family for record in records.values()})
+
+
 class Controls:
     """Makes components where a page wants them, and keeps them by the name of their field."""
 
@@ -64,7 +69,9 @@ class Controls:
                 elem_id="control-search",
             ),
             "status": lambda: gr.CheckboxGroup(list(STATUSES), label=label("status")),
-            "family": lambda: gr.Dropdown(self._families(), label=label("family"), multiselect=True, value=[]),
+            "family": lambda: gr.Dropdown(
+                families(self.records), label=label("family"), multiselect=True, value=[], allow_custom_value=True
+            ),
             "trained": lambda: gr.Dropdown(list(TRAINED), value="any", label=label("trained")),
             "open": lambda: gr.Checkbox(value=False, label=label("open")),
             "size": lambda: gr.Dropdown(list(SIZES), value="any", label=label("size")),
@@ -93,12 +100,10 @@ class Controls:
         """Components in the order of the fields of `View`."""
         return [self.made[field.name] for field in fields(View)]
 
-    def _families(self) -> list[str]:
-        return sorted({record.family for record in self.records.values()})
-
     def _system(self, name: str) -> gr.Dropdown:
         default = default_systems(self.records)[name]
-        return gr.Dropdown(system_choices(self.records), value=default, label=label(name), filterable=True)
+        # Custom values: the board may have grown since the choices were made, and unknown names do no harm.
+        return gr.Dropdown(system_choices(self.records), value=default, label=label(name), allow_custom_value=True)
 
 
 def _radio(name: str, choices: list[tuple[str, str]], key: str | None = None) -> gr.Radio:
@@ -130,5 +135,9 @@ def updates_for(view: View, records: Mapping[str, Record]) -> list[Any]:
             change["label"] = label(LABELS[field.name], view.lang)
         if field.name == "direction" and view.lang != "en":
             change["choices"] = direction_choices(view.lang)
+        if field.name in defaults:
+            change["choices"] = system_choices(records)
+        if field.name == "family":
+            change["choices"] = families(records)
         updates.append(gr.update(**change))
     return updates

@@ -50,8 +50,8 @@ class Pages:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        shown = source.shown()
-        self.controls = Controls(shown.records)
+        self.built = source.shown()
+        self.controls = Controls(self.built.records)
         self.drawn: dict[str, gr.HTML] = {}
         self.tabs: dict[str, gr.Tab] = {}
 
@@ -210,7 +210,7 @@ class Pages:
         """What a link asks for; the page as it was built needs no change where it asks for nothing."""
         view = parse_view(dict(request.query_params))
         extra = 2 + len(self.tabs)
-        if view == View():
+        if view == View() and self.source.shown() is self.built:
             return [gr.skip() for _ in range(1 + len(fields(View)) + len(self.drawn) + extra)]
         names = [gr.update(label=label(f"tab.{name}", view.lang)) for name in self.tabs]
         filters = gr.update(label=label("filters", view.lang))

@@ -102,9 +102,8 @@ def chosen_records(records: Mapping[str, Record], view: View) -> list[Record]:
     column = COLUMNS[view.sort]
     found = [record for record in records.values() if _passes(record, view)]
     keyed = [(column.key(record, view.track, view.direction), record) for record in found]
-    known = sorted((item for item in keyed if item[0] is not None), key=lambda item: item[0])
-    if column.best_is_high != view.reverse:
-        known.reverse()
+    highest_first = column.best_is_high != view.reverse  # those that are equal stay in the order of the board
+    known = sorted((item for item in keyed if item[0] is not None), key=lambda item: item[0], reverse=highest_first)
     return [record for _, record in known] + [record for key, record in keyed if key is None]
 
 

@@ -52,10 +52,11 @@ def answers(address):
 class Server:
     """One running app. `start` and `kill` may be repeated; the port stays."""
 
-    def __init__(self, folder=SPACE, path=None, **variables):
+    def __init__(self, folder=SPACE, **variables):
         self.folder, self.port = folder, free_port()
         self.address = f"http://127.0.0.1:{self.port}/"
-        python_path = str(Path(igbo_align.__file__).parent.parent) if path is None else path
+        package = str(Path(igbo_align.__file__).parent.parent)
+        python_path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
         self.environment = os.environ | variables | {"GRADIO_SERVER_PORT": str(self.port), "PYTHONPATH": python_path}
         self.process = None
 

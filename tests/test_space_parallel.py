@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import igbo_align as ia
 import numpy as np
 import pytest
 from igbo_space.view import View
-from space_browser import serving
+from space_browser import serving, skip_or_fail
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("gradio")
@@ -37,6 +39,9 @@ class Visitor:
         self.client = httpx.Client(base_url=server.address, timeout=_PATIENCE_S)
         self.session = uuid.uuid4().hex[:11]
         self.functions = self.client.get("config").json()
+
+    def close(self):
+        self.client.close()
 
     def number_of(self, target, outputs):
         """The function that an event of a component calls."""
@@ -92,11 +97,11 @@ def test_everybody_gets_their_own_answer(server, demo, submission_of, tmp_path):
     together = threading.Barrier(USERS)
 
     def visit(number):
-        visitor = Visitor(server)
-        together.wait(_PATIENCE_S)
-        if number % 2:
-            return visitor.search(f"baselines/{words[number % len(words)]}")
-        return visitor.try_files(*(tmp_path / str(number) / f"{side}.npy" for side in ("speech", "text")))
+        with closing(Visitor(server)) as visitor:
+            together.wait(_PATIENCE_S)
+            if number % 2:
+                return visitor.search(f"baselines/{words[number % len(words)]}")
+            return visitor.try_files(*(tmp_path / str(number) / f"{side}.npy" for side in ("speech", "text")))
 
     with ThreadPoolExecutor(USERS) as pool:
         pages = list(pool.map(visit, range(USERS)))
@@ -134,13 +139,24 @@ def test_programs_read_the_board_without_an_account(server):
     assert "list_systems" in client.predict(submission="nobody", api_name="/get_system")["error"]
 
 
+def test_the_same_three_are_tools_for_machines(server):
+    if importlib.util.find_spec("mcp") is None:
+        skip_or_fail("mcp is not installed")
+    tools = httpx.get(f"{server.address}gradio_api/mcp/schema").json()
+    assert {tool["name"] for tool in tools} == {"list_systems", "get_system", "compare_systems"}
+    assert all(tool["description"] for tool in tools)
+
+
 def test_the_limits_of_the_server_hold(server):
-    client = httpx.Client(base_url=server.address, timeout=_PATIENCE_S)
+    with closing(Visitor(server)) as visitor:
+        check_limits(visitor, visitor.client)
+
+
+def check_limits(visitor, client):
     too_large = b"\0" * (64 * 1024 * 1024 + 1)
     assert client.post("gradio_api/upload", files=[("files", ("a.npz", too_large))]).status_code == 413
     for path in ("gradio_api/file=/etc/passwd", "file=/etc/passwd"):
         assert client.get(path).status_code in (403, 404)
-    visitor = Visitor(server)
     number = visitor.number_of(("try", "click"), 2)
     for place in ("/etc/passwd", str(Path(sys.executable))):
         asked = {"data": [[{"path": place, "meta": {"_type": "gradio.FileData"}}], "none"], "fn_index": number}

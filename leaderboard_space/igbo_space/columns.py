@@ -146,8 +146,8 @@ def clipped(text: str) -> Html:
     return element("span", text, class_="clip", title=text)
 
 
-def _plain(heading: str, explanation: str, get: Callable[[Record], str]) -> Column:
-    return Column(heading, explanation, lambda r, *_: get(r).casefold(), lambda r, *_: clipped(get(r)))
+def _plain(heading: str, explanation: str, get: Callable[[Record], str], width: float = 6.5) -> Column:
+    return Column(heading, explanation, lambda r, *_: get(r).casefold(), lambda r, *_: clipped(get(r)), width=width)
 
 
 COLUMNS: dict[str, Column] = {
@@ -159,14 +159,14 @@ COLUMNS: dict[str, Column] = {
         style="number",
         width=3.6,
     ),
-    "system": Column("System", "Who sent what", lambda r, *_: r.title.casefold(), _system, style="system", width=10),
+    "system": Column("System", "Who sent what", lambda r, *_: r.title.casefold(), _system, style="system", width=9.6),
     "status": Column(
         "Status",
         "scored: recomputed from the vectors. verified: a sample was encoded again too",
         lambda r, *_: r.row["status"],
         _status,
         best_is_high=True,
-        width=4.8,
+        width=4.6,
     ),
     "recall@1": _metric("recall@1", "R@1", "Share of queries whose partner is found first"),
     "recall@5": _metric("recall@5", "R@5", "Share of queries whose partner is among the first five"),
@@ -184,15 +184,15 @@ COLUMNS: dict[str, Column] = {
         style="number",
         width=7.4,
     ),
-    "speech": Column("Speech encoder", "What encodes the recordings", *_encoder("speech_encoder"), width=6.2),
-    "text": Column("Text encoder", "What encodes the sentences", *_encoder("text_encoder"), width=6.2),
+    "speech": Column("Speech encoder", "What encodes the recordings", *_encoder("speech_encoder"), width=6),
+    "text": Column("Text encoder", "What encodes the sentences", *_encoder("text_encoder"), width=6),
     "parameters": Column(
         "Parameters",
         "As the card tells",
         lambda r, *_: r.parameters,
         lambda r, *_: millions(r.parameters),
         style="number",
-        width=5.8,
+        width=6.3,
     ),
     "trained": _plain(
         "Trained on pairs", "Pairs of the benchmark seen in training", lambda r: r.card["alignment"]["trained_on_pairs"]
@@ -201,7 +201,7 @@ COLUMNS: dict[str, Column] = {
     "class": _plain(
         "Class", "Transductive systems use the other queries or candidates", lambda r: r.row.get("class", "")
     ),
-    "licence": _plain("Licence", "Of the system", lambda r: r.card["system"]["licence"]),
+    "licence": _plain("Licence", "Of the system", lambda r: r.card["system"]["licence"], 5.8),
     "submitter": _plain("Submitter", "Who sent it", lambda r: r.card["submitter"]),
     "date": Column(
         "Date",

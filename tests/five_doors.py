@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -18,18 +19,20 @@ from pathlib import Path
 
 from loopback_hub import LoopbackHub, Repository
 
-ZERO_SHOT = Path(__file__).parent.parent / "submissions" / "baselines__zero-shot" / "1"
-DATASET, MODEL = "doors/igbo-align-demo", "doors/zero-shot"
+ROOT = Path(__file__).parent.parent
+ZERO_SHOT = ROOT / "submissions" / "baselines__zero-shot" / "1"
+DATASET, METRIC, MODEL = "doors/igbo-align-demo", "doors/igbo-align-retrieval", "doors/zero-shot"
 DIRECTIONS = ("speech_to_text", "text_to_speech")
 Recalls = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Published:
-    """What every door is told: where the dataset is, and at which commit."""
+    """What every door is told: where dataset and metric are, and at which commits."""
 
     name: str
     commit: str
+    metric_commit: str
 
     @property
     def at_commit(self) -> str:
@@ -53,10 +56,24 @@ def typed(*arguments: str) -> str:
     return printed.getvalue()
 
 
-def publish() -> Published:
-    """The demo release on the Hub."""
-    done = json.loads(typed("publish", "demo", "--repo", DATASET, "--json"))
-    return Published(DATASET, done[DATASET]["commit"])
+def write_wheel(folder: Path) -> Path:
+    """The package as a wheel holds it, without a build tool."""
+    import igbo_align
+
+    package, wheel = Path(igbo_align.__file__).parent, folder / f"igbo_align-{igbo_align.__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path in sorted(package.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                archive.write(path, Path("igbo_align") / path.relative_to(package))
+    return wheel
+
+
+def publish(folder: Path) -> Published:
+    """The demo release and the metric on the Hub."""
+    metric = ("--metric", METRIC, "--metric-folder", str(ROOT / "benchmark" / "evaluate_metric"))
+    wheel = ("--wheel", str(write_wheel(folder)))
+    done = json.loads(typed("publish", "demo", "--repo", DATASET, *metric, *wheel, "--json"))
+    return Published(DATASET, done[DATASET]["commit"], done[METRIC]["commit"])
 
 
 def door_datasets(published: Published) -> Recalls:
@@ -100,6 +117,22 @@ def door_package(published: Published) -> Recalls:
     return {direction: scores.tracks["paper"][direction]["recall@1"].value for direction in DIRECTIONS}
 
 
+def door_evaluate(published: Published) -> Recalls:
+    """Door 4: the metric by `evaluate.load`, with the pools of the published release."""
+    import evaluate
+    import igbo_align as ia
+
+    release = ia.load_release(published.at_commit)
+    metric = evaluate.load(METRIC, revision=published.metric_commit)
+    scores = metric.compute(
+        predictions=release.embeddings("speech"),
+        references=release.embeddings("text"),
+        release=published.at_commit,
+        track="paper",
+    )
+    return {direction: scores[f"{direction}_recall@1"] for direction in DIRECTIONS}
+
+
 def door_benchmark(published: Published) -> Recalls:
     """Door 5: the Hub's own benchmarks, `eval.yaml` of the dataset and a model's `.eval_results/*.yaml`."""
     import yaml
@@ -120,6 +153,7 @@ def door_benchmark(published: Published) -> Recalls:
 DOORS: dict[str, Callable[[Published], Recalls]] = {
     "datasets": door_datasets,
     "igbo_align": door_package,
+    "evaluate": door_evaluate,
     "benchmark": door_benchmark,
 }
 
@@ -131,7 +165,7 @@ def main() -> None:
         LoopbackHub({("models", MODEL): Repository({"README.md": b"# Zero-shot\n"})}) as hub,
     ):
         os.environ |= hub.environment(Path(home) / "hf") | {"IGBO_ALIGN_CACHE": str(Path(home) / "cache")}
-        published = publish()
+        published = publish(Path(home))
         json.dump({name: door(published) for name, door in DOORS.items()}, sys.stdout, indent=2)
 
 

@@ -14,6 +14,7 @@ import igbo_align as ia
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from five_doors import write_wheel
 from huggingface_hub import parse_eval_result_entries
 from igbo_align.hub.card import Publication, confirmed_licences, front_matter, publication_card
 from igbo_align.hub.evaluation import eval_results_yaml
@@ -250,3 +251,44 @@ def test_a_space_is_published_with_the_wheel_beside_the_app(hub, typed, tmp_path
     files = hub.repositories["spaces", "tests/board"].files
     assert set(files) == {".gitattributes", "app.py", "settings.json", wheel.name}
     assert json.loads(files["settings.json"]) == {"dataset": "tests/igbo-demo"}
+
+
+#: Runs a published Space's own loader, with the package hidden so that only the wheel beside the app can be it.
+SPACE_CODE = """
+import importlib.util, json, sys
+sys.path[:] = [p for p in sys.path if not p.rstrip("/").endswith("benchmark")]
+found, importlib.util.find_spec = importlib.util.find_spec, lambda name: None
+from igbo_space.bundled_package import provide_package
+provide_package()
+importlib.util.find_spec = found
+import igbo_align
+from igbo_space.source import Settings, load
+shown = load(Settings.of({}))
+print(json.dumps([igbo_align.__file__, shown.source, len(shown.records)]))
+"""
+
+
+def test_a_published_space_runs_from_its_own_repository_and_shows_the_published_board(hub, typed, tmp_path):
+    wheel = write_wheel(tmp_path)
+    few = tmp_path / "submissions"
+    for name in ("ridge", "zero-shot"):
+        shutil.copytree(TESTS.parent / "submissions" / f"baselines__{name}", few / f"baselines__{name}")
+    apps = ["--space", "tests/app", "--metric", "tests/aligned", "--wheel", str(wheel)]
+    folders = ["--metric-folder", str(TESTS.parent / "benchmark" / "evaluate_metric")]
+    done = typed("publish", "demo", "--repo", "tests/shown", "--submissions", str(few), *apps, *folders)
+    assert done.returncode == 0, done.stderr
+    metric = hub.repositories["spaces", "tests/aligned"].files
+    assert {"aligned.py", "app.py", "requirements.txt", wheel.name} < set(metric)
+    assert 'evaluate.load("tests/aligned")' in metric["README.md"].decode()
+    space = hub.repositories["spaces", "tests/app"].files
+    assert {"app.py", "requirements.txt", "leaderboard.json", "settings.json", wheel.name} < set(space)
+    for path, data in space.items():
+        (tmp_path / "space" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "space" / path).write_bytes(data)
+    (tmp_path / "space" / "check.py").write_text(SPACE_CODE)
+    ran = typed(str(tmp_path / "space" / "check.py"))
+    assert ran.returncode == 0, ran.stderr
+    package, source, rows = json.loads(ran.stdout)
+    assert "igbo-align-" in package
+    assert source.startswith("Hub dataset tests/shown")
+    assert rows == 2

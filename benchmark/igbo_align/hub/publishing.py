@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..files import is_temporary, readable_json, sha256_of_bytes
-from ..problems import problem
+from ..problems import ProblemsFound, problem
 from ..scoring.leaderboard import board_text
 from .card import Publication, publication_card
 from .commits import PATIENCE, Committed, Destination, Patience, commit_files, ensure_repository
@@ -95,6 +95,24 @@ def space_files(folder: Path, repository: str) -> dict[str, bytes]:
     return folder_files(folder) | {"settings.json": readable_json({"dataset": repository}).encode()}
 
 
+def metric_files(folder: Path, repository: str) -> dict[str, bytes]:
+    """Files of the metric, its script renamed: `evaluate.load("org/name")` looks for `name.py` in the repository.
+
+    Args:
+        folder: of the metric, with a script of the folder's own name.
+        repository: `org/name` of the Space it becomes.
+
+    Raises:
+        ProblemsFound: as `folder_files`; a folder without such a script is none (`folder.missing`).
+    """
+    files, own = folder_files(folder), folder.resolve().name
+    if f"{own}.py" not in files:
+        raise _no_folder(folder, f"no {own}.py in it")
+    files[f"{repository.rpartition('/')[2]}.py"] = files.pop(f"{own}.py")
+    card = files.get("README.md", b"").decode()
+    return files | {"README.md": card.replace(f'"{own}"', f'"{repository}"').encode()}
+
+
 def folder_files(folder: Path) -> dict[str, bytes]:
     """Path -> content of every file of a folder, but for caches and what a killed process left.
 
@@ -102,27 +120,20 @@ def folder_files(folder: Path) -> dict[str, bytes]:
         ProblemsFound: there is no such folder (`folder.missing`).
     """
     if not folder.is_dir():
-        raise problem(
-            "folder.missing",
-            folder.name,
-            found="no such folder",
-            expected="the folder to publish",
-            mend="Check the path; `leaderboard_space/` and `benchmark/evaluate_metric/` lie in a checkout.",
-        )
+        raise _no_folder(folder, "no such folder")
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     wanted = [path for path in paths if not any(part in _NEVER or is_temporary(part) for part in path.parts)]
     return {path.as_posix(): (folder / path).read_bytes() for path in wanted}
 
 
-def metric_files(folder: Path, repository: str) -> dict[str, bytes]:
-    """Files of the metric for a repository `org/name`: `evaluate.load("org/name")` looks for `name.py` in it.
-
-    Raises:
-        ProblemsFound: there is no such folder (`folder.missing`).
-    """
-    files = folder_files(folder)
-    script = files.pop(f"{folder.resolve().name}.py", None)
-    return files | ({f"{repository.partition('/')[2]}.py": script} if script is not None else {})
+def _no_folder(folder: Path, found: str) -> ProblemsFound:
+    return problem(
+        "folder.missing",
+        folder.name,
+        found=found,
+        expected="the folder to publish",
+        mend="Check the path; `leaderboard_space/` and `benchmark/evaluate_metric/` lie in a checkout.",
+    )
 
 
 def _is_part(path: str) -> bool:

@@ -10,19 +10,26 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from igbo_align.cli import space as cli_space
 from igbo_align.cli.app import run
 from igbo_align.problems import ProblemsFound
+from igbo_space import source
+from igbo_space.audio import players
 from igbo_space.board_table import board_csv, board_html, board_json
 from igbo_space.columns import COLUMNS, millions, place_text
 from igbo_space.labels import LANGUAGES, label
 from igbo_space.records import family_of, is_open
 from igbo_space.source import Settings, load
+from igbo_space.system_page import bibtex
 from igbo_space.view import View, chosen_records, parse_view
 
 SPACE = Path(__file__).resolve().parent.parent / "leaderboard_space"
@@ -194,3 +201,59 @@ def test_a_published_space_finds_the_wheel_beside_it(tmp_path):
     where, count = done.stdout.split()
     assert "igbo-align-" in where
     assert int(count) > 10
+
+
+def test_the_status_filter_knows_the_papers_figures(shown):
+    assert 'class="of-paper"' in board_html(shown, View(track="paper"))
+    assert 'class="of-paper"' not in board_html(shown, View(track="full"))
+    assert 'class="of-paper"' not in board_html(shown, View(track="paper", status=("scored",)))
+    only = board_html(shown, View(track="paper", status=("reported",)))
+    assert 'class="of-paper"' in only
+    assert "No system fits" in only
+
+
+def test_recordings_are_heard_where_the_release_holds_them(shown, tmp_path):
+    worst = next(iter(shown.records.values())).row["diagnostics"]["worst"]["speech_to_text"]
+    sounds = [b"RIFF....WAVE", b"ID3 mp3", b"<script>alert(1)</script>", None]
+    rows = [
+        {"id": item["id"], "audio": {"bytes": data, "path": None}} for item, data in zip(worst, sounds, strict=False)
+    ]
+    (tmp_path / "audio").mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "audio" / "train.parquet")
+    heard = players(replace(shown.release, folder=tmp_path), [item["id"] for item in worst])
+    assert sorted(heard) == sorted(item["id"] for item in worst[:2])
+    assert "data:audio/wav;base64," in heard[worst[0]["id"]]
+    assert "data:audio/mpeg;base64," in heard[worst[1]["id"]]
+    assert players(shown.release, [worst[0]["id"]]) == {}
+
+
+def test_a_citation_holds_no_braces_of_strangers(shown):
+    record = next(iter(shown.records.values()))
+    card = {**record.card, "submitter": "a } \\input{x} {", "system": {**record.card["system"], "url": "https://a.b/}"}}
+    text = bibtex(replace(record, row={**record.row, "card": card}))
+    assert text.count("{") == text.count("}")
+    assert "\\input" not in text
+    assert text.startswith("@misc{baselines_attentive_1,")
+
+
+def test_a_newer_board_of_the_hub_replaces_the_old_one_and_nothing_worse_does(monkeypatch, shown):
+    answers = iter([OSError("away"), replace(shown, source="newer")])
+
+    def wanted(_):
+        answer = next(answers)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(source, "load", lambda _: shown)
+    monkeypatch.setattr(source, "_wanted", wanted)
+    held = source.Source(Settings(release="org/name"))
+    held._reload()
+    assert held.shown() is shown
+    monkeypatch.setattr(source, "_FRESH_S", -1)
+    held.shown()
+    end = time.monotonic() + 5
+    while held._shown is shown:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert held._shown.source == "newer"

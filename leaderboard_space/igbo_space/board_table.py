@@ -28,9 +28,8 @@ def board_html(shown: Shown, view: View) -> Html:
     count = f"{total} systems" if len(found) == total else f"{len(found)} of {total} systems"
     what = f"{count}, track {view.track}, {label('direction.' + view.direction)}. {_track_in_words(shown, view.track)}"
     caption = element("p", what, class_="caption", role="status")
-    if not found:
-        return joined(caption, element("p", "No system fits these filters. Remove some of them.", class_="empty"))
-    return joined(caption, _table(found, view, shown), _reported(view) if view.track == "paper" else Html())
+    nobody = element("p", "No system fits these filters. Remove some of them.", class_="empty")
+    return joined(caption, _table(found, view, shown) if found else nobody, _reported(view))
 
 
 def _track_in_words(shown: Shown, track: str) -> str:
@@ -109,6 +108,8 @@ def _chance(columns: Sequence[tuple[str, Column]], view: View, shown: Shown) -> 
 def _reported(view: View) -> Html:
     """The paper's figures, apart: another release, not recomputed, without intervals."""
     rows = [row for row in reported_rows() if row["track"] == view.track]
+    if not rows or (view.status and "reported" not in view.status):
+        return Html()
     head = [element("th", text, scope="col", class_="number") for text in ("R@1", "R@5", "R@10", "MRR", "Median rank")]
     body = [
         element(
@@ -128,7 +129,7 @@ def _reported(view: View) -> Html:
     )
     corner = joined(element("th", "System", scope="col", class_="system"), element("th", "Status", scope="col"))
     table = element("table", element("thead", element("tr", corner, *head)), element("tbody", *body), class_="board")
-    return element("section", title, note, element("div", table, class_="scroll"), class_="reported")
+    return element("section", title, note, element("div", table, class_="scroll"), class_="of-paper")
 
 
 def _reported_cells(directions: Mapping[str, Mapping[str, float]], direction: str) -> list[str]:

@@ -164,7 +164,15 @@ class Pages:
         api = Api(self.source)
         for endpoint in (api.list_systems, api.get_system, api.compare_systems):
             gr.api(endpoint, api_name=endpoint.__name__)
-        opened = [*outputs, self.head, self.filters, *self.tabs.values()]
+        self.words: list[tuple[Any, str, str]] = [
+            (self.filters, "label", "filters"),
+            (self.files, "label", "files"),
+            (self.trained, "label", "trained"),
+            (self.start, "value", "score"),
+            *((button, "value", f"download.{kind}") for kind, button in self.downloads.items()),
+            *((tab, "label", f"tab.{name}") for name, tab in self.tabs.items()),
+        ]
+        opened = [*outputs, self.head, *(component for component, _, _ in self.words)]
         app.load(self._load, None, opened, **quiet).then(None, None, None, js="() => window.igboReady()", **quiet)
 
     def _draw(self, *values: Any) -> Any:
@@ -209,12 +217,10 @@ class Pages:
     def _load(self, request: gr.Request) -> list[Any]:
         """What a link asks for; the page as it was built needs no change where it asks for nothing."""
         view = parse_view(dict(request.query_params))
-        extra = 2 + len(self.tabs)
         if view == View() and self.source.shown() is self.built:
-            return [gr.skip() for _ in range(1 + len(fields(View)) + len(self.drawn) + extra)]
-        names = [gr.update(label=label(f"tab.{name}", view.lang)) for name in self.tabs]
-        filters = gr.update(label=label("filters", view.lang))
-        return [*self._changed(view), header_html(self.source.shown(), view.lang), filters, *names]
+            return [gr.skip() for _ in range(2 + len(fields(View)) + len(self.drawn) + len(self.words))]
+        words = [gr.update(**{part: label(key, view.lang)}) for _, part, key in self.words]
+        return [*self._changed(view), header_html(self.source.shown(), view.lang), *words]
 
 
 def header_html(shown: Shown, language: str) -> Html:

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +86,8 @@ class Source:
         if self._loading.acquire(blocking=False):
             try:
                 self._loaded_at = time.monotonic()
-                self._shown = load(self.settings)
+                with suppress(ProblemsFound, OSError):  # what was shown last is better than the snapshot
+                    self._shown = _wanted(self.settings)
             finally:
                 self._loading.release()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from igbo_align.diagnostics.predictors import PREDICTORS
 from igbo_align.protocol.spec import DIRECTIONS, TRACKS
 from igbo_align.report.markup import Html, element, joined, visible
 
@@ -19,6 +21,12 @@ from .tables import Line, facts, forest, p_text, simple_table
 from .view import View
 
 _LEVEL = 0.05
+_PREDICTORS = {predictor.name: predictor.label for predictor in PREDICTORS}
+_OUTCOMES = {
+    "rank_speech_to_text": "rank, speech → text",
+    "rank_text_to_speech": "rank, text → speech",
+    "paired_similarity": "similarity of the pair",
+}
 _METRICS = ("recall@1", "recall@5", "recall@10", "mrr", "median_rank", "mean_rank")
 _HEADINGS = ("Track", "Direction", "R@1", "R@5", "R@10", "MRR", "Median rank", "Mean rank")
 
@@ -41,6 +49,7 @@ def system_html(shown: Shown, view: View) -> Html:
         element("div", *(_curve(row, one) for one in DIRECTIONS), class_="pair"),
         element("h3", "Where it fails"),
         _slices(row),
+        _correlations(row["diagnostics"]["correlations"]),
         worst,
         element("h3", "Diagnostics"),
         _diagnostics(row),
@@ -147,18 +156,39 @@ def _slices(row: Mapping[str, Any]) -> Html:
     return forest(lines, 0.0, 1.0, overall, legend)
 
 
+def _correlations(correlations: Sequence[Mapping[str, Any]]) -> Html:
+    """What goes along with a bad rank or a low similarity; properties that are all alike have no correlation."""
+    lines = [
+        Line(
+            f"{_PREDICTORS.get(item['predictor'], item['predictor'])} and {_OUTCOMES.get(item['outcome'], item['outcome'])}",
+            {"value": item["r"], "low": item["low"], "high": item["high"]},
+            signed_interval(item["r"], item["low"], item["high"]),
+            p_text(item["p_holm"]) if item["p_holm"] < _LEVEL else "",
+        )
+        for item in correlations
+        if item["r"] is not None and item["low"] is not None
+    ]
+    if not lines:
+        return Html()
+    widest = max(max(abs(line.estimate["low"]), abs(line.estimate["high"])) for line in lines)
+    end = min(1.0, math.ceil(widest * 10) / 10)
+    legend = "no correlation. Pearson's r with 95 % intervals; p where it is below 0.05 after Holm."
+    return joined(element("h3", "What goes along with failure"), forest(lines, -end, end, 0.0, legend))
+
+
 def _worst(shown: Shown, worst: Sequence[Mapping[str, Any]], direction: str) -> Html:
     texts = dict(zip(shown.release.ids, shown.release.pairs.column("text").to_pylist(), strict=True))
     heard = players(shown.release, [item["id"] for item in worst])
     rows = []
     for item in worst:
-        rivals = ", ".join(f"{_named(rival['id'], texts)} ({rival['similarity']:.2f})" for rival in item["beaten_by"])
+        beaten_by = [(_named(rival["id"], texts), number(rival["similarity"], 2)) for rival in item["beaten_by"]]
+        rivals = ", ".join(f"{name} ({similarity})" for name, similarity in beaten_by)
         sound = [heard[item["id"]]] if item["id"] in heard else []
         cells = [
             joined(_named(item["id"], texts), *sound),
             rivals or "–",
             f"{item['rank']:g}",
-            f"{item['similarity']:.3f}",
+            number(item["similarity"]),
         ]
         rows.append(cells)
     caption = f"Worst queries, {label('direction.' + direction)}, track paper"

@@ -14,7 +14,7 @@ from .labels import LANGUAGES
 from .records import Record
 
 TABS = ("board", "real", "compare", "system", "try", "about")
-STATUSES = ("scored", "verified")
+STATUSES = ("reported", "scored", "verified")
 TRAINED = ("any", "none", "train", "all")
 #: Name -> smallest and largest number of parameters, in millions.
 SIZES = {"any": None, "up to 100 M": (0, 100), "100 M to 1 B": (100, 1000), "over 1 B": (1000, float("inf"))}

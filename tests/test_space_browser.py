@@ -78,7 +78,7 @@ def test_a_heading_sorts_and_a_link_reproduces_the_view(at):
 
 def test_the_papers_figures_stand_apart_in_its_track(at):
     with at("?track=paper") as page:
-        apart = page.locator("section.reported")
+        apart = page.locator("section.of-paper")
         apart.wait_for()
         assert apart.locator("tbody tr").count() == 2
         assert "never ranked" in apart.inner_text()

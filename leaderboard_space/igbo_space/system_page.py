@@ -158,9 +158,10 @@ def _slices(row: Mapping[str, Any]) -> Html:
 
 def _correlations(correlations: Sequence[Mapping[str, Any]]) -> Html:
     """What goes along with a bad rank or a low similarity; properties that are all alike have no correlation."""
+    parts = {"predictor": _PREDICTORS, "outcome": _OUTCOMES}
     lines = [
         Line(
-            f"{_PREDICTORS.get(item['predictor'], item['predictor'])} and {_OUTCOMES.get(item['outcome'], item['outcome'])}",
+            " and ".join(words.get(item[part], item[part]) for part, words in parts.items()),
             {"value": item["r"], "low": item["low"], "high": item["high"]},
             signed_interval(item["r"], item["low"], item["high"]),
             p_text(item["p_holm"]) if item["p_holm"] < _LEVEL else "",

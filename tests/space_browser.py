@@ -106,11 +106,12 @@ def chromium():
 
 
 @contextmanager
-def visit(browser, address, **options):
+def visit(browser, address, script="", **options):
     """A page of a fresh visitor; nothing may be written to the console as an error, nor asked of another machine."""
     context = browser.new_context(**({"viewport": {"width": 1366, "height": 900}} | options))
     page = context.new_page()
     page.set_default_timeout(10_000)
+    page.add_init_script(script)
     errors, foreign = [], []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))

@@ -264,3 +264,14 @@ def test_after_a_kill_the_same_link_shows_the_same(browser):
             assert page.locator("#page-board").inner_text() == before
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize("width", [1366, 390])
+def test_nothing_jumps_while_the_page_arrives(width, at):
+    watch = (
+        "window.shifted = 0; new PerformanceObserver(list => list.getEntries().forEach(entry => "
+        "{ if (!entry.hadRecentInput) window.shifted += entry.value; })).observe({type: 'layout-shift', buffered: true})"
+    )
+    with at("?track=paper", viewport={"width": width, "height": 900}, script=watch) as page:
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.shifted") < 0.1

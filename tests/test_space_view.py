@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import importlib.util
 import io
@@ -26,10 +27,12 @@ from igbo_space import source
 from igbo_space.audio import players
 from igbo_space.board_table import board_csv, board_html, board_json
 from igbo_space.columns import COLUMNS, millions, place_text
+from igbo_space.compare_page import compare_html
+from igbo_space.evidence_page import evidence_html
 from igbo_space.labels import LANGUAGES, label
-from igbo_space.records import family_of, is_open
+from igbo_space.records import family_of, is_open, records_of
 from igbo_space.source import Settings, load
-from igbo_space.system_page import bibtex
+from igbo_space.system_page import bibtex, system_html
 from igbo_space.view import View, chosen_records, parse_view
 
 SPACE = Path(__file__).resolve().parent.parent / "leaderboard_space"
@@ -257,3 +260,29 @@ def test_a_newer_board_of_the_hub_replaces_the_old_one_and_nothing_worse_does(mo
         assert time.monotonic() < end
         time.sleep(0.01)
     assert held._shown.source == "newer"
+
+
+def board_of(shown, rows):
+    """The state of the app with other rows."""
+    board = replace(shown.board, document={**shown.board.document, "rows": rows})
+    return replace(shown, board=board, records=records_of(board))
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_an_almost_empty_board_has_all_its_pages(shown, count):
+    few = board_of(shown, shown.board.document["rows"][:count])
+    for draw in (board_html, evidence_html, compare_html, system_html):
+        assert "class=" in draw(few, View())
+    assert board_csv(few, View()).count("\n") == (2 if count else 0)
+
+
+def test_a_system_without_vectors_has_a_page(shown):
+    row = copy.deepcopy(shown.board.document["rows"][0])
+    row["diagnostics"] |= {"geometry": None, "correlations": [], "slices": []}
+    del row["diagnostics"]["variants"]["centred"]
+    row["similarity"]["welch"] = {"t": None, "df": None, "p": None}
+    row["card"]["alignment"]["transductive"] = "Sinkhorn"
+    page = system_html(board_of(shown, [row]), View())
+    assert "undefined" in page
+    assert "Sinkhorn" in page
+    assert "Linear CKA" not in page

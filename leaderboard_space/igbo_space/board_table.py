@@ -23,6 +23,8 @@ _MEASURED = ("recall@1", "recall@5", "recall@10", "mrr", "median_rank", "mean_ra
 
 def board_html(shown: Shown, view: View) -> Html:
     """The table of a view, the line above it, and the paper's own figures below it."""
+    if not shown.records:
+        return element("p", "The board is empty: nobody has submitted yet.", class_="empty")
     found = chosen_records(shown.records, view)
     total = len(shown.records)
     count = f"{total} systems" if len(found) == total else f"{len(found)} of {total} systems"

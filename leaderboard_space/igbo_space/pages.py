@@ -219,6 +219,8 @@ class Pages:
         view = parse_view(dict(request.query_params))
         if view == View() and self.source.shown() is self.built:
             return [gr.skip() for _ in range(2 + len(fields(View)) + len(self.drawn) + len(self.words))]
+        if view.lang == "en":  # as it was built
+            return [*self._changed(view), *(gr.skip() for _ in range(1 + len(self.words)))]
         words = [gr.update(**{part: label(key, view.lang)}) for _, part, key in self.words]
         return [*self._changed(view), header_html(self.source.shown(), view.lang), *words]
 

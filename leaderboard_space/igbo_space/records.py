@@ -101,7 +101,7 @@ def records_of(board: Board) -> dict[str, Record]:
 
 def default_systems(records: Mapping[str, Record]) -> dict[str, str]:
     """What is compared and shown before anybody chose: the best system, and the one that follows."""
-    names = [*records, *records, ""]
+    names = [*records, *records, "", ""]
     return {"first": names[0], "second": names[1], "system": names[0]}
 
 

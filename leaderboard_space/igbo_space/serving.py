@@ -26,12 +26,20 @@ _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Deja
 
 
 def theme() -> gr.themes.Base:
-    """Fonts of the reader's own system: none is fetched."""
-    return gr.themes.Base(
+    """Fonts of the reader's own system, none is fetched; and fields that stand out by a line, not by a shade."""
+    plain = gr.themes.Base(
         primary_hue="blue",
         neutral_hue="slate",
         font=_FONTS,
         font_mono=["ui-monospace", "DejaVu Sans Mono", "monospace"],
+    )
+    return plain.set(
+        input_border_width="1px",
+        input_border_width_dark="1px",
+        input_border_color="#868f99",
+        input_border_color_dark="#6b7683",
+        input_background_fill="*background_fill_primary",
+        input_background_fill_dark="*background_fill_primary",
     )
 
 

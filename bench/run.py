@@ -28,8 +28,9 @@ ROOT = BENCH.parent
 SIZES = (699, 5_000, 20_000, 50_000, 200_000)
 DIMENSIONS = 384
 SUBMISSION = ROOT / "submissions" / "baselines__zero-shot" / "1"
-#: Metrics of MTEB are rounded to five decimals, those of torchmetrics to float32.
-TOLERANCE = 1e-5
+#: One query in 10,000: a peer that ranks float32 scores may turn round two candidates whose scores differ by less than
+#: their rounding, which happens in large corpora only.
+TOLERANCE = 1e-4
 
 
 def main() -> None:

@@ -179,7 +179,7 @@ def read_board(data: bytes, release: Release) -> Board:
         whole = document["schema_version"] == _VERSION and all(row.keys() >= _NEEDED for row in document["rows"])
         fingerprint = str(document["benchmark"]["fingerprint"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        whole, fingerprint = False, ""
+        document, whole, fingerprint = {}, False, ""
     if not whole:
         raise problem(
             "board.unreadable",

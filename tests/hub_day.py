@@ -56,11 +56,16 @@ class Typist:
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `igbo-align`."""
-        return self._run("-m", "igbo_align", *arguments, **environment)
+        return self._run(sys.executable, "-m", "igbo_align", *arguments, **environment)
+
+    def run(self, *command: str) -> None:
+        """Run another program, which must succeed."""
+        done = self._run(*command)
+        assert done.returncode == 0, done.stderr
 
     def code(self, text: str, **environment: str) -> object:
         """Run a snippet that prints JSON."""
-        done = self._run("-c", text, **environment)
+        done = self._run(sys.executable, "-c", text, **environment)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -74,9 +79,7 @@ class Typist:
         own = {"IGBO_ALIGN_CACHE": str(self.home / "cache")}
         variables = os.environ | self.hub.environment(self.home / "hf") | own | environment
         self.hub.requests.clear()
-        return subprocess.run(
-            [sys.executable, *command], env=variables, capture_output=True, text=True, check=False, cwd=self.home
-        )
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, cwd=self.home)
 
     def downloads(self) -> list[str]:
         """Files that the last command fetched."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import igbo_align as ia
 import pytest
@@ -124,13 +126,27 @@ def test_audio_is_a_config_of_its_own(published, typed):
     assert found[1] > 1000
 
 
+def review(typed, revision, number, name):
+    """What `docs/maintaining.md` says to type before a pull request is merged."""
+    pull_request = ("--revision", f"refs/pr/{number}", "--include", "submissions/*", "--local-dir", "review")
+    typed.run(str(Path(sys.executable).with_name("hf")), "download", PUBLISHED, "--repo-type", "dataset", *pull_request)
+    folder, of = f"review/submissions/{name}", ("--release", revision)
+    typed.succeed("validate", folder, *of)
+    typed.succeed("score", folder, *of, "--check", f"{folder}/scores.json")
+    if name.startswith("baselines__zero-shot"):
+        typed.succeed("verify", folder, *of, "--source", "google/WaxalNLP", "--sample", "2")
+    board = json.loads(typed.succeed("leaderboard", "--from-hub", f"{PUBLISHED}@refs/pr/{number}", *of, "--json"))
+    assert name in {row["submission"] for row in board["rows"]}
+
+
 def test_a_day_of_reviews_ends_in_the_board_of_what_was_merged(published, typed, hub):
     commit, board = published
     revision = f"{PUBLISHED}@{commit}"
     repository = hub.repositories["datasets", PUBLISHED]
     for name in SYSTEMS:
         typed.succeed("submit", f"submissions/baselines__{name}/1", "--release", revision, "--repo", PUBLISHED)
-    for number in list(repository.pull_requests):
+    for number, name in enumerate(SYSTEMS, start=1):
+        review(typed, revision, number, f"baselines__{name}/1")
         repository.merge(number)
     command = ("leaderboard", "--from-hub", PUBLISHED, "--release", revision, "--json")
     assert json.loads(typed.succeed(*command)) == board

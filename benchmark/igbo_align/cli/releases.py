@@ -90,5 +90,5 @@ def encode(
         org=org,
         workers=workers,
     )
-    encode_release(request, load_release(release), progress_bar)
-    stdout.print(str(out), soft_wrap=True)
+    if encode_release(request, load_release(release), progress_bar) is not None:
+        stdout.print(str(out), soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ from ..encoders.cache import default_cache_file
 from ..encoders.encoding import SpeechJob, encode_speech, encode_texts
 from ..encoders.identity import EncoderIdentity, resolve_encoder
 from ..encoders.settings import Settings
+from ..encoders.shared_work import Share, place_of_this_process
 from ..files import readable_json, refuse_existing
+from ..metrics.sharding import Place
 from ..problems import problem
 from ..protocol.release import SPLITS, Release
 from ..submission.card import parse_card
@@ -68,16 +71,24 @@ class EncodeRequest:
         return Settings(self.pooling, self.layer, self.long_audio, self.dtype)
 
 
-def encode_release(request: EncodeRequest, release: Release, progress: Progress) -> Submission:
+def encode_release(request: EncodeRequest, release: Release, progress: Progress) -> Submission | None:
     """Encode every pair of a release and write the submission.
+
+    Under `accelerate launch` the processes share the recordings; the first one writes, the others return None.
 
     Raises:
         ProblemsFound: problems of the source, the encoders or their vectors; nothing is written then.
     """
-    refuse_existing(request.out)
+    place = place_of_this_process()
+    if place.rank == 0:
+        refuse_existing(request.out)
     pooling = str(request.settings)
     encoders = resolve_encoder(request.speech_encoder), resolve_encoder(request.text_encoder)
     job = SpeechJob(encoders[0], pooling, release.spec.audio)
+    if place.size > 1:
+        _encode_share(job, request, release, place, progress)
+        if place.rank > 0:
+            return None
     with progress("Encoding speech", len(release.ids)) as advance:
         recordings = release_recordings(release, request.source)
         speech = encode_speech(job, recordings, request.cache_file, advance, request.workers)
@@ -87,6 +98,14 @@ def encode_release(request: EncodeRequest, release: Release, progress: Progress)
     content = Embeddings(np.array(release.ids), _matrix(speech, release), _matrix(text, release))
     card = parse_card(readable_json(_card(request, release, encoders)).encode())
     return write_submission(request.out, card, content, release)
+
+
+def _encode_share(job: SpeechJob, request: EncodeRequest, release: Release, place: Place, progress: Progress) -> None:
+    mine = len(range(place.rank, len(release.ids), place.size))
+    with progress(f"Encoding speech, process {place.rank + 1} of {place.size}", mine) as advance:
+        share = Share(place, release.fingerprint)
+        recordings = functools.partial(release_recordings, release, request.source)
+        share.encode(job, recordings, request.cache_file, advance, request.workers)
 
 
 def release_recordings(release: Release, source: str | None) -> Iterable[tuple[str, bytes]]:

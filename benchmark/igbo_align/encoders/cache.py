@@ -64,6 +64,11 @@ class VectorCache:
                 (key, shape, numbers, _checksum(key, shape, numbers)),
             )
 
+    def __len__(self) -> int:
+        """How many entries there are, of whatever job."""
+        with self._problems():
+            return self._connection.execute("SELECT count(*) FROM vectors").fetchone()[0]
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

@@ -95,7 +95,7 @@ def encode_speech(
         recordings: (id, encoded audio) pairs; only a few are held in memory at a time.
         cache_file: of `VectorCache`.
         report: called with 1 for every finished recording.
-        workers: processes; as many as there are cores by default.
+        workers: processes; as many as there are cores by default. One is this process itself.
 
     Raises:
         ProblemsFound: recordings that could not be decoded or gave no finite vector (`encoder.output`), all others
@@ -185,6 +185,10 @@ def _in_processes(
     if first is None:
         return
     _check_in_this_process(job)
+    if workers == 1:
+        yield first[0], _work(job, first[1])
+        yield from ((label, _work(job, data)) for label, data in todo)
+        return
     pending: dict[Future, tuple[str, str]] = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
         try:

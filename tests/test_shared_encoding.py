@@ -1,0 +1,86 @@
+"""Two processes of `accelerate launch` share the recordings and give the bytes of one; none of them is needed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from igbo_align.cli.app import run
+from igbo_align.encoders import shared_work
+from igbo_align.encoders.cache import VectorCache
+
+
+@pytest.fixture(scope="module")
+def release(corpus_folder, encoders_folder, tmp_path_factory):
+    """A release with recordings, and the options that name its encoders."""
+    folder = tmp_path_factory.mktemp("shared")
+    tiny = encoders_folder / "tiny"
+    models = ["--speech-encoder", str(tiny / "whisper"), "--text-encoder", str(tiny / "sentences")]
+    build = ["build", "--source", str(corpus_folder), "--config", "ibo", "--per-bucket", "8", "--with-audio"]
+    before = os.environ.get("IGBO_ALIGN_CACHE")
+    os.environ["IGBO_ALIGN_CACHE"] = str(folder / "cache-of-the-build")
+    try:
+        assert run([*build, *models, "--workers", "1", "--out", str(folder / "release")]) == 0
+    finally:
+        os.environ.pop("IGBO_ALIGN_CACHE")
+        if before is not None:
+            os.environ["IGBO_ALIGN_CACHE"] = before
+    # Another pooling than the build's, so that there is something left to do.
+    encode = ["encode", *models, "--pooling", "masked-mean", "--workers", "1", "--release", str(folder / "release")]
+    return folder, encode
+
+
+@pytest.fixture(scope="module")
+def alone(release, tmp_path_factory):
+    """The vectors that one process writes."""
+    folder, encode = release
+    environment = os.environ | {"IGBO_ALIGN_CACHE": str(folder / "cache-of-one")}
+    command = [sys.executable, "-m", "igbo_align", *encode, "--out", str(folder / "alone")]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return (folder / "alone" / "embeddings.parquet").read_bytes()
+
+
+def test_accelerate_launch(release, alone, tmp_path):
+    pytest.importorskip("accelerate")
+    _, encode = release
+    environment = os.environ | {"IGBO_ALIGN_CACHE": str(tmp_path / "cache")}
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    command = [*launch, "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    command += ["--main_process_port", "0", "-m", "igbo_align", *encode, "--out", str(tmp_path / "submission")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "submission" / "embeddings.parquet").read_bytes() == alone
+    assert "process 1 of 2" in done.stderr
+    assert "process 2 of 2" in done.stderr
+
+
+def test_the_first_process_does_the_work_of_one_that_died(release, alone, tmp_path, monkeypatch):
+    _, encode = release
+    monkeypatch.setenv("IGBO_ALIGN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(shared_work, "PATIENCE_S", 0.2)
+    monkeypatch.setenv("RANK", "0")
+    assert run([*encode, "--out", str(tmp_path / "submission")]) == 0
+    assert (tmp_path / "submission" / "embeddings.parquet").read_bytes() == alone
+
+
+def test_the_others_encode_their_share_and_write_nothing(release, tmp_path, monkeypatch):
+    _, encode = release
+    monkeypatch.setenv("IGBO_ALIGN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert run([*encode, "--out", str(tmp_path / "submission")]) == 0
+    assert not (tmp_path / "submission").exists()
+    cache = VectorCache(tmp_path / "cache" / "vectors.sqlite")
+    assert len(cache) == 12 + 1  # half of 24 recordings, and the mark of being done
+    cache.close()
+
+
+def test_a_place_that_makes_no_sense_is_a_problem(release, tmp_path, monkeypatch, capsys):
+    _, encode = release
+    monkeypatch.setenv("RANK", "2")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert run([*encode, "--out", str(tmp_path / "submission")]) in (1, 2)
+    assert "RANK=2" in capsys.readouterr().err

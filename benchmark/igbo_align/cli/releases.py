@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..problems import problem
 from .console import progress_bar, say, stdout
 from .options import ReleaseOption, SpeechOption, TextOption, WorkersOption
 
@@ -58,9 +59,12 @@ def _say_profile(profile: dict[str, Any], unmet: list[dict[str, Any]]) -> None:
 
 
 def encode(
-    speech_encoder: Annotated[str, typer.Option(help="Hub id or folder, optionally `id@revision`.")],
-    text_encoder: Annotated[str, typer.Option(help="Hub id or folder, optionally `id@revision`.")],
     out: Annotated[Path, typer.Option(help="The new submission folder.")],
+    speech_encoder: SpeechOption = None,
+    text_encoder: TextOption = None,
+    mteb_model: Annotated[
+        str | None, typer.Option("--mteb-model", help="A model of MTEB that hears and reads, instead of two encoders.")
+    ] = None,
     release: ReleaseOption = "demo",
     source: Annotated[str | None, typer.Option(help="Where the recordings are, unless the release holds them.")] = None,
     pooling: Annotated[str, typer.Option(help="mean, masked-mean, masked-mean-std, first or max.")] = "mean",
@@ -76,6 +80,16 @@ def encode(
     from ..corpus.encode_release import EncodeRequest, encode_release
     from ..hub import load_release
 
+    if mteb_model is not None:
+        if speech_encoder or text_encoder or prompt or layer is not None:
+            raise _which_encoders("--mteb-model beside another encoder or its options")
+        from ..doors.mteb_encode import encode_with_mteb
+
+        encode_with_mteb(mteb_model, load_release(release), out, progress_bar, source=source, name=name, org=org)
+        stdout.print(str(out), soft_wrap=True)
+        return
+    if speech_encoder is None or text_encoder is None:
+        raise _which_encoders("no speech encoder or no text encoder")
     request = EncodeRequest(
         speech_encoder=speech_encoder,
         text_encoder=text_encoder,
@@ -92,3 +106,13 @@ def encode(
     )
     if encode_release(request, load_release(release), progress_bar) is not None:
         stdout.print(str(out), soft_wrap=True)
+
+
+def _which_encoders(found: str) -> Exception:
+    return problem(
+        "usage",
+        "encode",
+        found=found,
+        expected="--speech-encoder and --text-encoder, or --mteb-model alone",
+        mend="Name both encoders, or one model that hears and reads.",
+    )

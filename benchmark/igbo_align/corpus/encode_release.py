@@ -155,19 +155,31 @@ def _card(
     request: EncodeRequest, release: Release, encoders: tuple[EncoderIdentity, EncoderIdentity]
 ) -> dict[str, Any]:
     speech, text = encoders
-    default_name = f"{speech.id.split('/')[-1]}-{text.id.split('/')[-1]}"[:64].rstrip("-._")
+    return untrained_card(
+        request.name or f"{speech.id.split('/')[-1]}-{text.id.split('/')[-1]}",
+        request.org,
+        release,
+        {"id": speech.id, "revision": speech.revision, "pooling": str(request.settings)},
+        {"id": text.id, "revision": text.revision, "prompt": request.prompt},
+    )
+
+
+def untrained_card(
+    name: str, org: str, release: Release, speech_encoder: dict[str, Any], text_encoder: dict[str, Any]
+) -> dict[str, Any]:
+    """Card of a system whose vectors are what its encoders return; the name is made one that a card may have."""
     return {
         "schema_version": 1,
         "system": {
-            "name": re.sub(r"[^A-Za-z0-9._-]", "-", request.name or default_name),
-            "org": request.org,
+            "name": re.sub(r"[^A-Za-z0-9._-]", "-", name)[:64].rstrip("-._"),
+            "org": org,
             "revision": "1",
             "licence": "see the encoders",
         },
-        "speech_encoder": {"id": speech.id, "revision": speech.revision, "pooling": str(request.settings)},
-        "text_encoder": {"id": text.id, "revision": text.revision, "prompt": request.prompt},
+        "speech_encoder": speech_encoder,
+        "text_encoder": text_encoder,
         "alignment": {"method": "none", "trained_on_pairs": "none"},
-        "submitter": request.org,
+        "submitter": org,
         "created": dt.datetime.now(dt.UTC).date().isoformat(),
         "benchmark": release.benchmark(),
     }

@@ -104,12 +104,13 @@ def skip_reason(system: System, n: int, rows: list[dict[str, Any]], most_seconds
             return "not installed"
     needed, available = system.bytes_a_pair * n * n, memory_bytes()
     if needed > 0.8 * available:
-        return f"needs {needed / 2**30:.0f} GB, {available / 2**30:.0f} GB are there"
-    earlier = [item for item in rows if item["system"] == system.name]
-    if earlier and system.name not in (OURS, PRODUCT):
-        if "skipped" in earlier[-1]:
-            return earlier[-1]["skipped"]
-        expected = earlier[-1]["seconds"] * (n / earlier[-1]["n"]) ** 2
+        return f"needs {needed / 2**30:.0f} GB; {available / 2**30:.0f} GB are there"
+    timed = [item for item in rows if item["system"] == system.name and "seconds" in item]
+    ended = [item["skipped"] for item in rows if item["system"] == system.name and "skipped" in item]
+    if ended and not ended[-1].startswith("would take"):
+        return ended[-1]
+    if timed and system.name not in (OURS, PRODUCT):
+        expected = timed[-1]["seconds"] * (n / timed[-1]["n"]) ** 2
         if expected > most_seconds:
             return f"would take about {expected / 60:.0f} minutes"
     return ""

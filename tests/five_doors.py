@@ -117,6 +117,15 @@ def door_package(published: Published) -> Recalls:
     return {direction: scores.tracks["paper"][direction]["recall@1"].value for direction in DIRECTIONS}
 
 
+def door_mteb(published: Published) -> Recalls:
+    """Door 3: the tasks `IgboAlignS2T` and `IgboAlignT2S`, the zero-shot vectors scored by MTEB's own evaluator."""
+    import igbo_align as ia
+    from igbo_align.doors.mteb_scores import mteb_scores
+
+    scores = mteb_scores(ia.load_submission(ZERO_SHOT), ia.load_release(published.at_commit), ["paper"])["paper"]
+    return {direction: scores[direction]["unrounded_recall_at_1"] for direction in DIRECTIONS}
+
+
 def door_evaluate(published: Published) -> Recalls:
     """Door 4: the metric by `evaluate.load`, with the pools of the published release."""
     import evaluate
@@ -153,6 +162,7 @@ def door_benchmark(published: Published) -> Recalls:
 DOORS: dict[str, Callable[[Published], Recalls]] = {
     "datasets": door_datasets,
     "igbo_align": door_package,
+    "mteb": door_mteb,
     "evaluate": door_evaluate,
     "benchmark": door_benchmark,
 }

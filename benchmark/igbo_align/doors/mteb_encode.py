@@ -49,7 +49,7 @@ def encode_with_mteb(
     Raises:
         ProblemsFound: the model cannot be loaded (`encoder.unreadable`), does not both hear and read
             (`encoder.unsupported`) or returns no matrix (`encoder.output`); or recordings are missing.
-        EnvironmentProblem: mteb is not installed (`environment.extra`).
+        EnvironmentProblem: mteb, or a package that the model needs, is not installed (`environment.extra`).
     """
     refuse_existing(out)
     mteb = _mteb()
@@ -58,8 +58,9 @@ def encode_with_mteb(
     task = IgboAlignS2T(release, ("full",), source)
     task.require_inputs()
     identity, _, revision = model_name.partition("@")
+    meta = loading(identity, lambda: mteb.get_model_meta(identity, revision=revision or None))
+    _require_packages(meta)
     model = loading(identity, lambda: mteb.get_model(identity, revision=revision or None))
-    meta = model.mteb_model_meta
     _require_modalities(identity, meta.modalities)
     task.load_data()
     split = task.dataset["default"]["full"]
@@ -88,6 +89,20 @@ def _mteb() -> Any:
             mend="Install it with `pip install 'igbo-align[mteb,build]'`.",
         ) from error
     return mteb
+
+
+def _require_packages(meta: Any) -> None:
+    """MTEB knows what the code of each model imports; say what is missing rather than that loading failed."""
+    try:
+        meta._check_requirements()  # noqa: SLF001 - `load_model` calls it and hides nothing else
+    except ImportError as error:
+        raise problem(
+            "environment.extra",
+            meta.name,
+            found=str(error).splitlines()[0],
+            expected="the packages that this model's own code imports",
+            mend="Install them; for most models of sound it is `pip install 'mteb[audio]'`.",
+        ) from error
 
 
 def _require_modalities(name: str, modalities: list[str]) -> None:

@@ -36,7 +36,7 @@ _CITATION = """@software{igbo_align,
 """
 
 
-def _metadata(name: str, category: str, modalities: list[str], what: str) -> mteb.TaskMetadata:
+def _metadata(name: str, category: Any, modalities: list[Any], what: str) -> mteb.TaskMetadata:
     """What MTEB knows of a direction before a release is named."""
     return mteb.TaskMetadata(
         name=name,
@@ -117,14 +117,16 @@ class _AlignmentTask(AbsTaskRetrieval):
         """
         if not isinstance(model, StoredVectors):
             self.require_inputs()
-        return super().evaluate(model, split, subsets_to_run, **options)
+        evaluated: Any = model
+        return super().evaluate(evaluated, split, subsets_to_run, **options)
 
     def task_specific_scores(
         self,
         scores: dict[str, dict[str, float]],
         qrels: Mapping[str, Mapping[str, int]],
         results: dict[str, dict[str, float]],
-        **_place: str,
+        hf_split: str,  # noqa: ARG002 - MTEB's signature
+        hf_subset: str,  # noqa: ARG002 - MTEB's signature
     ) -> dict[str, float]:
         """Recalls that are not rounded, and the metrics with ties as expectations."""
         held = standings_of(results, qrels)
@@ -213,7 +215,7 @@ class RowsTask(AbsTaskRetrieval):
         names = [str(i) for i in range(size)]
         rows = Dataset.from_dict({"id": names, "text": names})
         relevant = {name: {name: 1} for name in names}
-        split = {"corpus": rows, "queries": rows, "relevant_docs": relevant, "top_ranked": None}
+        split: Any = {"corpus": rows, "queries": rows, "relevant_docs": relevant, "top_ranked": None}
         self.dataset = {"default": {"test": split}}
         self.data_loaded = True
 

@@ -122,6 +122,24 @@ def test_encode_gives_the_vectors_of_the_release(built, in_encoders_folder, tmp_
     assert run(["validate", str(out), "--release", str(built)]) == 0
 
 
+def test_texts_without_diacritics_are_a_row_of_their_own(built, in_encoders_folder, tmp_path, capsys):
+    plain, stripped = tmp_path / "plain", tmp_path / "stripped"
+    command = ["encode", *ENCODERS, "--release", str(built), "--out"]
+    assert run([*command, str(plain)]) == 0
+    assert run([*command, str(stripped), "--text-variant", "ascii"]) == 0
+    before, after = ia.load_submission(plain), ia.load_submission(stripped)
+    assert after.card.text_encoder.pooling == "texts ascii"
+    assert after.card.folder() == "local__whisper-sentences-ascii/1"
+    np.testing.assert_array_equal(before.content.speech, after.content.speech)
+    texts = ia.load_release(built).column("text")
+    changed = (before.content.text != after.content.text).any(axis=1)
+    assert changed.any()
+    assert not changed[[text.isascii() for text in texts]].any()
+    assert run(["compare", str(plain), str(stripped), "--release", str(built)]) == 0
+    assert run([*command, str(tmp_path / "x"), "--text-variant", "upside-down"]) == 2
+    assert "one of as-is, no-tone, no-dots, ascii" in capsys.readouterr().err
+
+
 def test_encode_takes_recordings_and_transcripts_from_the_source_where_the_release_has_none(
     built, in_encoders_folder, corpus_folder, tmp_path, capsys
 ):

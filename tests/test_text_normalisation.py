@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from igbo_align.corpus.text_normalisation import normalise_text, text_statistics
+from igbo_align.corpus.text_normalisation import TEXT_VARIANTS, normalise_text, text_statistics, text_variant
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,25 @@ def test_statistics_count_tone_marks_and_dots():
     assert held.n_tone_marks == 2
     assert held.n_dotted == 5
     assert held.n_chars == len(normalise_text(original))
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        ("as-is", "ọ́nụ̀ ṅnụ ḿbà ɓ"),
+        ("no-tone", "ọnụ ṅnụ mba ɓ"),
+        ("no-dots", "ónù nnu ḿbà ɓ"),
+        ("ascii", "onu nnu mba"),
+    ],
+)
+def test_a_variant_takes_its_marks_and_no_others(variant, expected):
+    assert text_variant("ọ́nụ̀ ṅnụ ḿbà ɓ", variant) == unicodedata.normalize("NFC", expected)
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=40), st.sampled_from(TEXT_VARIANTS))
+def test_a_variant_taken_twice_is_taken_once_and_never_empty(text, variant):
+    normalised = normalise_text(text)
+    once = text_variant(normalised, variant)
+    assert text_variant(once, variant) == once
+    assert bool(once) == bool(normalised)
+    assert variant != "as-is" or once == normalised

@@ -72,6 +72,7 @@ def encode(
     long_audio: Annotated[str, typer.Option(help="truncate to 30 s, or chunk into windows of 30 s.")] = "truncate",
     dtype: Annotated[str, typer.Option(help="float32, or bfloat16: faster on some machines, recorded.")] = "float32",
     prompt: Annotated[str | None, typer.Option(help="Put before every text, for example `query: `.")] = None,
+    text_variant: Annotated[str, typer.Option(help="as-is, or without diacritics: no-tone, no-dots, ascii.")] = "as-is",
     name: Annotated[str | None, typer.Option(help="Name of the system; made from the encoders by default.")] = None,
     org: Annotated[str, typer.Option(help="Who submits.")] = "local",
     workers: WorkersOption = None,
@@ -81,7 +82,7 @@ def encode(
     from ..hub import load_release
 
     if mteb_model is not None:
-        if speech_encoder or text_encoder or prompt or layer is not None:
+        if speech_encoder or text_encoder or prompt or layer is not None or text_variant != "as-is":
             raise _which_encoders("--mteb-model beside another encoder or its options")
         from ..doors.mteb_encode import encode_with_mteb
 
@@ -100,6 +101,7 @@ def encode(
         long_audio=long_audio,
         dtype=dtype,
         prompt=prompt,
+        text_variant=text_variant,
         name=name,
         org=org,
         workers=workers,

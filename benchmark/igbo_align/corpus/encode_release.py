@@ -28,7 +28,9 @@ from ..submission.reading import Embeddings, Submission
 from ..submission.writing import write_submission
 from .build import Progress, matching_recordings
 from .source import open_corpus
-from .text_normalisation import normalise_text
+from .text_normalisation import TEXT_VARIANTS, normalise_text, text_variant
+
+_VARIANT_PREFIX = "texts "
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class EncodeRequest:
         long_audio: `truncate` or `chunk`.
         dtype: `float32` or `bfloat16`.
         prompt: put before every text.
+        text_variant: `as-is`, or the diacritics that are taken from every text: `no-tone`, `no-dots` or `ascii`.
         name: of the system; made from the encoders by default.
         org: who submits.
         workers: processes that encode.
@@ -60,6 +63,7 @@ class EncodeRequest:
     long_audio: str = "truncate"
     dtype: str = "float32"
     prompt: str | None = None
+    text_variant: str = "as-is"
     name: str | None = None
     org: str = "local"
     workers: int | None = None
@@ -79,6 +83,7 @@ def encode_release(request: EncodeRequest, release: Release, progress: Progress)
     Raises:
         ProblemsFound: problems of the source, the encoders or their vectors; nothing is written then.
     """
+    _require_variant(request.text_variant)
     place = place_of_this_process()
     if place.rank == 0:
         refuse_existing(request.out)
@@ -93,11 +98,29 @@ def encode_release(request: EncodeRequest, release: Release, progress: Progress)
         recordings = release_recordings(release, request.source)
         speech = encode_speech(job, recordings, request.cache_file, advance, request.workers)
     with progress("Encoding text", len(release.ids)) as advance:
-        texts = release_texts(release, request.source)
+        written = release_texts(release, request.source)
+        texts = [(name, text_variant(text, request.text_variant)) for name, text in written]
         text = encode_texts(encoders[1], request.prompt, texts, request.cache_file, advance)
     content = Embeddings(np.array(release.ids), _matrix(speech, release), _matrix(text, release))
     card = parse_card(readable_json(_card(request, release, encoders)).encode())
     return write_submission(request.out, card, content, release)
+
+
+def _require_variant(variant: str) -> None:
+    if variant not in TEXT_VARIANTS:
+        expected = f"one of {', '.join(TEXT_VARIANTS)}"
+        raise problem("usage", "--text-variant", found=repr(variant), expected=expected, mend="Check the spelling.")
+
+
+def variant_line(variant: str) -> str | None:
+    """The variant as cards hold it, in the text encoder's `pooling`; texts as they are need no word."""
+    return None if variant == "as-is" else f"{_VARIANT_PREFIX}{variant}"
+
+
+def variant_of_card(line: str | None) -> str:
+    """The inverse of `variant_line`; a line that says something else means texts as they are."""
+    variant = (line or "").removeprefix(_VARIANT_PREFIX)
+    return variant if variant in TEXT_VARIANTS else "as-is"
 
 
 def _encode_share(job: SpeechJob, request: EncodeRequest, release: Release, place: Place, progress: Progress) -> None:
@@ -155,12 +178,14 @@ def _card(
     request: EncodeRequest, release: Release, encoders: tuple[EncoderIdentity, EncoderIdentity]
 ) -> dict[str, Any]:
     speech, text = encoders
+    line = variant_line(request.text_variant)
+    suffix = "" if line is None else f"-{request.text_variant}"
     return untrained_card(
-        request.name or f"{speech.id.split('/')[-1]}-{text.id.split('/')[-1]}",
+        request.name or f"{speech.id.split('/')[-1]}-{text.id.split('/')[-1]}{suffix}",
         request.org,
         release,
         {"id": speech.id, "revision": speech.revision, "pooling": str(request.settings)},
-        {"id": text.id, "revision": text.revision, "prompt": request.prompt},
+        {"id": text.id, "revision": text.revision, "pooling": line, "prompt": request.prompt},
     )
 
 

@@ -13,6 +13,9 @@ _LOOK_ALIKE_BELOW_VOWEL = re.compile("([aeiouAEIOU])([\u0300-\u0304\u030c]*)[\u0
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'"})
 _BRACKETED_TAG = re.compile(r"\[[^\[\]]*\]|<[^<>]*>")
 _INVISIBLE_CATEGORIES = {"Cc", "Cf", "Co", "Cs", "Cn"}
+#: What `text_variant` can take away, from nothing to every mark.
+TEXT_VARIANTS = ("as-is", "no-tone", "no-dots", "ascii")
+_DOTS = {"\u0307", _DOT_BELOW}
 _TONE_MARKS = {"\u0300", "\u0301", "\u0302", "\u0304", "\u030c"}
 _DOTTED = re.compile(f"[aeiouAEIOU][\u0300-\u0304\u030c]*{_DOT_BELOW}|[aeiouAEIOU]{_DOT_BELOW}|[nN]\u0307")
 
@@ -50,6 +53,26 @@ def normalise_text(text: str) -> str:
     spaced = " ".join(untagged.split())
     visible = "".join(c for c in spaced if unicodedata.category(c) not in _INVISIBLE_CATEGORIES)
     return unicodedata.normalize("NFC", " ".join(visible.lower().split()))
+
+
+def text_variant(text: str, variant: str) -> str:
+    """A normalised text without some of its diacritics, the usual fate of Igbo online.
+
+    Args:
+        text: from `normalise_text`.
+        variant: `as-is`; `no-tone` without tone marks; `no-dots` without dots below and above; `ascii` without any mark
+            and without every character that has no ASCII letter under its marks.
+
+    Returns:
+        NFC. A text of nothing but such characters would be empty and stays as it is.
+    """
+    decomposed = unicodedata.normalize("NFD", text)
+    if variant == "ascii":
+        kept = "".join(c for c in decomposed if c.isascii())
+    else:
+        dropped = {"as-is": set(), "no-tone": _TONE_MARKS, "no-dots": _DOTS}[variant]
+        kept = "".join(c for c in decomposed if c not in dropped)
+    return unicodedata.normalize("NFC", " ".join(kept.split())) or text
 
 
 def text_statistics(original: str, normalised: str) -> TextStatistics:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..corpus.encode_release import release_recordings, release_texts
+from ..corpus.encode_release import release_recordings, release_texts, variant_of_card
+from ..corpus.text_normalisation import text_variant
 from ..problems import Problem, ProblemsFound, problem, shortened
 from ..protocol.release import Release
 from ..scoring.verification import (
@@ -181,7 +182,8 @@ def _encoded(
     card, wanted = submission.card, set(sample)
     job = SpeechJob(encoders["speech"], str(parse_settings(card.speech_encoder.pooling or "mean")), release.spec.audio)
     recordings = ((name, data) for name, data in release_recordings(release, request.source) if name in wanted)
-    texts = [(name, text) for name, text in release_texts(release, request.source) if name in wanted]
+    variant, written = variant_of_card(card.text_encoder.pooling), release_texts(release, request.source)
+    texts = [(name, text_variant(text, variant)) for name, text in written if name in wanted]
     with tempfile.TemporaryDirectory(prefix="igbo-align-verify-") as folder:
         cache = Path(folder) / "vectors.sqlite"
         with progress("Encoding speech again", len(sample)) as advance:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test check fuzz bench clean
+.PHONY: demo test check docs fuzz bench clean
 
 demo: .venv/base.stamp  ## Score the bundled submissions on the demo release and print the leaderboard.
 	$(BIN)/igbo-align leaderboard submissions --release demo
@@ -15,6 +15,10 @@ check: .venv/test.stamp  ## Lint and check types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: .venv/base.stamp  ## Build the site into site/; a broken link or anchor fails.
+	$(PIP) --editable '.[docs]'
+	$(BIN)/mkdocs build --strict
 
 fuzz: .venv/test.stamp  ## The long attack on the readers of submissions.
 	$(BIN)/python tests/bad_inputs/fuzz.py --mutations 50000

@@ -1,0 +1,37 @@
+"""The site builds strictly: no broken link or anchor, every public name on the API page, nothing from other hosts."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import igbo_align
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_public_name_is_on_the_api_page():
+    named = re.findall(r"^::: igbo_align\.\S*\.?\b(\w+)$", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(igbo_align.__all__)
+
+
+def test_every_decision_is_in_the_index():
+    index = (ROOT / "docs/decisions/index.md").read_text()
+    notes = sorted(path.name for path in (ROOT / "docs/decisions").glob("0*.md"))
+    assert [name for name in notes if f"({name})" not in index] == []
+
+
+def test_site_builds_strictly_and_loads_nothing_from_other_hosts(tmp_path):
+    missing = [name for name in ("mkdocs", "material", "mkdocstrings") if importlib.util.find_spec(name) is None]
+    if missing and not os.environ.get("CI"):
+        pytest.skip(f"the docs extra is not installed: {missing}")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    html = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html"))
+    loaded = re.findall(r"<(?:script|img|iframe)[^>]*\ssrc=\"?(?:https?:)?//[^\s>\"]+", html)
+    styles = [link for link in re.findall(r"<link[^>]*>", html) if "stylesheet" in link and "//" in link]
+    assert loaded + styles == []

@@ -1,0 +1,41 @@
+"""Reading the documentation's code: fenced blocks, commands, and what stands between two markers."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from igbo_align.cli.app import run
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def page(name: str) -> str:
+    """The text of a page, by its path in the repository."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Fenced blocks of one language."""
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def run_commands(block: str) -> None:
+    """Run each line of a block; every one must be an `igbo-align` that exits with 0."""
+    for command in block.splitlines():
+        words = shlex.split(command, comments=True)
+        assert words[0] == "igbo-align", command
+        assert run(words[1:]) == 0, command
+
+
+def run_snippet(code: str, where: str) -> dict:
+    """Run a Python block; what it defined is returned."""
+    names: dict = {"__name__": "snippet"}
+    exec(compile(code, where, "exec"), names)
+    return names
+
+
+def between(text: str, marker: str) -> str:
+    """What stands between `<!-- marker -->` and `<!-- /marker -->`."""
+    return text.split(f"<!-- {marker} -->\n")[1].split(f"<!-- /{marker} -->", maxsplit=1)[0]

@@ -1,0 +1,29 @@
+"""docs/extending.md: its snippets and commands run one after the other in one folder."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pytest
+from documents import blocks, page, run_commands, run_snippet
+
+pytest.importorskip("torch")
+pytest.importorskip("sentence_transformers")
+pytest.importorskip("soundfile")
+
+
+def test_the_page_runs_from_top_to_bottom(tmp_path, monkeypatch, encoders_folder):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IGBO_ALIGN_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(encoders_folder / "tiny", tmp_path / "tiny")
+    card = json.loads(blocks(page("docs/submitting.md"), "json")[0])
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    fences = re.findall(r"```(python|bash)\n(.*?)```", page("docs/extending.md"), flags=re.DOTALL)
+    assert [kind for kind, _ in fences].count("python") == 5
+    for kind, code in fences:
+        if kind == "bash":
+            run_commands(code)
+        else:
+            run_snippet(code, "docs/extending.md")

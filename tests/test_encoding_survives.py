@@ -107,6 +107,63 @@ def test_a_cache_that_cannot_be_used_is_a_problem_of_the_environment(tmp_path):
         VectorCache(tmp_path / "vectors.sqlite" / "below" / "vectors.sqlite")
 
 
+FILL = """
+import resource, signal, sys
+import numpy as np
+from pathlib import Path
+from igbo_align.encoders.cache import VectorCache
+from igbo_align.problems import EnvironmentProblem
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+cache = VectorCache(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+try:
+    for number in range(10_000):
+        cache.put(str(number), np.full(384, number, np.float32))
+except EnvironmentProblem as error:
+    print(number, error)
+"""
+
+
+def test_on_a_full_disk_the_error_is_clear_and_what_was_finished_is_kept(tmp_path):
+    """No file may grow beyond a limit in the child, as on a disk without space."""
+    file = tmp_path / "vectors.sqlite"
+    done = subprocess.run([sys.executable, "-c", FILL, str(file)], capture_output=True, text=True, check=True)
+    number, _, message = done.stdout.strip().partition(" ")
+    assert 20 < int(number) < 10_000
+    assert message.startswith("vectors.sqlite: [environment.cache] Found a cache that cannot be read or written")
+    assert "Free space" in message
+    cache = VectorCache(file)
+    assert len(cache) == int(number)
+    assert all(cache.get(str(i)).tolist() == [float(i)] * 384 for i in range(int(number)))
+    cache.put(number, np.ones(384, np.float32))
+    cache.close()
+
+
+SHARE = """
+import sys
+import numpy as np
+from pathlib import Path
+from igbo_align.encoders.cache import VectorCache
+
+cache, own = VectorCache(Path(sys.argv[1])), sys.argv[2]
+for number in range(150):
+    cache.put(f"{own} {number}", np.full(8, number, np.float32))
+    cache.put(f"both {number}", np.full(8, number, np.float32))
+"""
+
+
+def test_two_processes_write_to_one_cache_and_nothing_is_lost(tmp_path):
+    file = tmp_path / "vectors.sqlite"
+    running = [subprocess.Popen([sys.executable, "-c", SHARE, str(file), name]) for name in ("first", "second")]
+    assert [process.wait() for process in running] == [0, 0]
+    cache = VectorCache(file)
+    assert len(cache) == 450
+    for name in ("first", "second", "both"):
+        assert all(cache.get(f"{name} {i}").tolist() == [float(i)] * 8 for i in range(150))
+    cache.close()
+
+
 def test_one_undecodable_recording_is_named_and_the_others_are_done(
     corpus_folder, encoders_folder, tmp_path, monkeypatch, capsys
 ):

@@ -45,9 +45,7 @@ def there(encoders_folder, corpus_folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(encoders_folder)
         patch.setenv("IGBO_ALIGN_CACHE", str(encoders_folder / "verify-cache"))
-        patch.setattr(
-            encoding, "_in_processes", lambda job, todo, _: ((label, job.vector(data)) for label, data in todo)
-        )
+        patch.setattr(encoding, "_vectors", lambda job, todo, _: ((label, job.vector(data)) for label, data in todo))
         release, honest = encoders_folder / "verify-release", encoders_folder / "local__honest" / "1"
         build = ["build", "--per-bucket", "15", "--source", str(corpus_folder), "--out", str(release), "--with-audio"]
         assert run([*build, *ENCODERS]) == 0

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .corpus.encode_release import encode_release
+    from .corpus.encode_request import EncodeRequest
     from .hub import load_release
     from .metrics.full_ranking import rank_all
     from .metrics.ranking import Ranks
@@ -37,6 +39,7 @@ _HOMES = {
     "BenchmarkSpec": "protocol.spec",
     "Card": "submission.card",
     "Embeddings": "submission.reading",
+    "EncodeRequest": "corpus.encode_request",
     "EnvironmentProblem": "problems",
     "Estimate": "scoring.scores",
     "Leaderboard": "scoring.leaderboard",
@@ -51,6 +54,7 @@ _HOMES = {
     "UsageProblem": "problems",
     "build_leaderboard": "scoring.leaderboard",
     "compare": "scoring.comparison",
+    "encode_release": "corpus.encode_release",
     "load_release": "hub",
     "load_spec": "protocol.spec",
     "load_submission": "submission.reading",
@@ -65,6 +69,7 @@ __all__ = [
     "BenchmarkSpec",
     "Card",
     "Embeddings",
+    "EncodeRequest",
     "EnvironmentProblem",
     "Estimate",
     "Leaderboard",
@@ -79,6 +84,7 @@ __all__ = [
     "UsageProblem",
     "build_leaderboard",
     "compare",
+    "encode_release",
     "load_release",
     "load_spec",
     "load_submission",

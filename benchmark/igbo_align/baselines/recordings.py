@@ -12,8 +12,11 @@ import numpy as np
 from ..corpus.build import Progress
 from ..corpus.encode_release import release_recordings, release_texts
 from ..encoders.cache import default_cache_file
-from ..encoders.encoding import SpeechJob, encode_speech, encode_texts
+from ..encoders.encoding import encode_speech, encode_texts
 from ..encoders.identity import EncoderIdentity, resolve_encoder
+from ..encoders.jobs import SpeechJob
+from ..encoders.presets import prompt_of
+from ..encoders.text_jobs import SentenceJob
 from ..protocol.release import Release
 from .inputs import Inputs, RecordingVectors, Vectors, reference_encoder
 
@@ -68,7 +71,8 @@ def encode_recordings(inputs: Inputs, sources: Sources, poolings: Sequence[str],
 def _encode_texts(encoder: EncoderIdentity, release: Release, sources: Sources, progress: Progress) -> Vectors:
     with progress("Encoding text", len(release.ids)) as advance:
         texts = release_texts(release, sources.source)
-        vectors = encode_texts(encoder, None, texts, sources.cache_file, advance)
+        job = SentenceJob(encoder, prompt_of(encoder.id, release.spec.language))
+        vectors = encode_texts(job, texts, sources.cache_file, advance)
     return np.stack([vectors[name] for name in release.ids]).astype(np.float64)
 
 

@@ -16,7 +16,7 @@ from .baselines import baseline
 from .console import print_problems, say
 from .publishing import eval_results, publish, submit
 from .ranking import rank
-from .releases import build, encode
+from .releases import build, encode, encoders
 from .reporting import report
 from .space import space
 from .submissions import compare, leaderboard, pack, score, validate
@@ -89,6 +89,7 @@ def _root(
 for verb in (
     build,
     encode,
+    encoders,
     baseline,
     pack,
     validate,

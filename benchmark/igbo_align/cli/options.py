@@ -11,9 +11,17 @@ ReleaseOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 SpeechOption = Annotated[
-    str | None, typer.Option("--speech-encoder", help="Hub id or folder, optionally `id@revision`.")
+    str | None,
+    typer.Option(
+        "--speech-encoder", help="Hub id, folder, or a short name of `igbo-align encoders`; optionally `id@revision`."
+    ),
 ]
-TextOption = Annotated[str | None, typer.Option("--text-encoder", help="Hub id or folder, optionally `id@revision`.")]
+TextOption = Annotated[
+    str | None,
+    typer.Option(
+        "--text-encoder", help="Hub id, folder, or a short name of `igbo-align encoders`; optionally `id@revision`."
+    ),
+]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes that encode; one a core by default.")
 ]

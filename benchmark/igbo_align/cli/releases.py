@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from ..problems import problem
-from .console import progress_bar, say, stdout
-from .options import ReleaseOption, SpeechOption, TextOption, WorkersOption
+from .console import print_json, progress_bar, say, stdout
+from .options import JsonOption, ReleaseOption, SpeechOption, TextOption, WorkersOption
 
 
 def build(
@@ -71,14 +71,23 @@ def encode(
     layer: Annotated[int | None, typer.Option(min=0, help="Pool this hidden state instead of the last.")] = None,
     long_audio: Annotated[str, typer.Option(help="truncate to 30 s, or chunk into windows of 30 s.")] = "truncate",
     dtype: Annotated[str, typer.Option(help="float32, or bfloat16: faster on some machines, recorded.")] = "float32",
-    prompt: Annotated[str | None, typer.Option(help="Put before every text, for example `query: `.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="Put before every text; by default what belongs to the encoder, `` for nothing.")
+    ] = None,
     text_variant: Annotated[str, typer.Option(help="as-is, or without diacritics: no-tone, no-dots, ascii.")] = "as-is",
     name: Annotated[str | None, typer.Option(help="Name of the system; made from the encoders by default.")] = None,
     org: Annotated[str, typer.Option(help="Who submits.")] = "local",
     workers: WorkersOption = None,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:N or mps; auto takes a GPU where there is one.")
+    ] = "auto",
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Inputs that are encoded at once: 1 on a CPU, 16 on a GPU.")
+    ] = None,
 ) -> None:
     """Encode a release with your own pair of encoders and write a submission."""
-    from ..corpus.encode_release import EncodeRequest, encode_release
+    from ..corpus.encode_release import encode_release
+    from ..corpus.encode_request import EncodeRequest
     from ..hub import load_release
 
     if mteb_model is not None:
@@ -105,9 +114,31 @@ def encode(
         name=name,
         org=org,
         workers=workers,
+        device=device,
+        batch_size=batch_size,
     )
-    if encode_release(request, load_release(release), progress_bar) is not None:
+    _say_licences(speech_encoder, text_encoder)
+    if encode_release(request, load_release(release), progress_bar, lambda item: say(str(item))) is not None:
         stdout.print(str(out), soft_wrap=True)
+
+
+def _say_licences(*names: str) -> None:
+    from ..encoders.presets import expand_preset, licence_of
+
+    for name in (expand_preset(name).partition("@")[0] for name in names):
+        if licence := licence_of(name):
+            say(f"{name}: {licence} as far as we know; its card decides.")
+
+
+def encoders(as_json: JsonOption = False) -> None:
+    """List the encoders that have a short name, with their prompts and licences."""
+    from ..encoders.presets import PRESETS
+    from .tables import presets_table
+
+    if as_json:
+        print_json([vars(preset) for preset in PRESETS])
+    else:
+        stdout.print(presets_table(PRESETS))
 
 
 def _which_encoders(found: str) -> Exception:

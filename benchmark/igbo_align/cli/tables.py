@@ -9,6 +9,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from ..encoders.presets import Preset
 from ..protocol.spec import DIRECTIONS, TRACKS
 from ..scoring.comparison import TrackComparison
 from ..scoring.leaderboard import Leaderboard, mean_mrr_estimate, reported_rows
@@ -34,6 +35,17 @@ def score_table(scores: Scores) -> Table:
             chance = _number(directions[0][metric].chance, metric)
             last = metric == "median_rank"
             table.add_row(Text(label, "bold" if i == 0 else "dim"), _header(metric), *cells, chance, end_section=last)
+    return table
+
+
+def presets_table(presets: Sequence[Preset]) -> Table:
+    """Encoders that have a short name."""
+    table = _table("Encoders by short name; licences of the weights as far as we know, their cards decide")
+    for name in ("name", "encodes", "Hub id", "d", "prompt", "licence"):
+        table.add_column(name, justify="right" if name == "d" else "left", no_wrap=True)
+    for preset in presets:
+        prompt = repr(preset.prompt) if preset.prompt else ""
+        table.add_row(preset.name, preset.modality, preset.id, str(preset.dimensions), prompt, preset.licence)
     return table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..encoders.cache import default_cache_file
-from ..encoders.encoding import SpeechJob, encode_speech, encode_texts
+from ..encoders.encoding import encode_speech, encode_texts
 from ..encoders.identity import EncoderIdentity, resolve_encoder
+from ..encoders.jobs import SpeechJob
+from ..encoders.presets import prompt_of
 from ..encoders.settings import parse_settings
+from ..encoders.text_jobs import SentenceJob
 from ..files import new_folder, readable_json, refuse_existing, sha256_of_bytes, sha256_of_file, write_text
 from ..problems import problem
 from ..protocol.release import SPLITS, Release, fingerprint_of, read_release
@@ -31,6 +34,13 @@ from .tables import draw_pools, sample_pairs, similarity_sample_table
 
 #: Opens a progress bar: (title, total) -> context with a function that advances it.
 Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+
+
+def silent_progress(_: str, __: int | None) -> AbstractContextManager[Callable[[int], None]]:
+    """No progress bar, for those who call from Python."""
+    return nullcontext(lambda _: None)
+
+
 _LIBRARIES = ("numpy", "pyarrow", "datasets", "soundfile", "soxr", "torch", "transformers", "sentence-transformers")
 
 
@@ -97,11 +107,12 @@ def build_release(request: BuildRequest, progress: Progress, found: Callable[[di
     _require_any(selection)
     kept, pairs = sample_pairs(selection.kept, spec)
     job = SpeechJob(speech_encoder, str(parse_settings(spec.speech_encoder.pooling)), spec.audio)
+    text_job = SentenceJob(text_encoder, prompt_of(text_encoder.id, spec.language))
     with progress("Encoding speech", len(kept)) as advance:
         speech = encode_speech(job, recordings(corpus, kept), request.cache_file, advance, request.workers)
     with progress("Encoding text", len(kept)) as advance:
         texts = [(item.id, item.text) for item in kept]
-        text = encode_texts(text_encoder, None, texts, request.cache_file, advance)
+        text = encode_texts(text_job, texts, request.cache_file, advance)
     manifest = _manifest(request, corpus, selection, profile, unmet, {"speech": speech_encoder, "text": text_encoder})
     vectors = {("speech", speech_encoder.slug): speech, ("text", text_encoder.slug): text}
     with new_folder(request.out) as folder:
@@ -223,12 +234,18 @@ def _manifest(
                 request.spec.speech_encoder.pooling,
                 parse_settings(request.spec.speech_encoder.pooling).dtype,
             ),
-            "text": _encoder_entry(encoders["text"], request.spec.text_encoder.pooling, "float32"),
+            "text": _encoder_entry(encoders["text"], request.spec.text_encoder.pooling, "float32")
+            | _prompt_entry(encoders["text"], request.spec),
         },
         "with_text": request.with_text,
         "with_audio": request.with_audio,
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
     }
+
+
+def _prompt_entry(encoder: EncoderIdentity, spec: BenchmarkSpec) -> dict[str, str]:
+    prompt = prompt_of(encoder.id, spec.language)
+    return {"prompt": prompt} if prompt else {}
 
 
 def _encoder_entry(encoder: EncoderIdentity, pooling: str, dtype: str) -> dict[str, str]:

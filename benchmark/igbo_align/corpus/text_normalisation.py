@@ -6,6 +6,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from ..problems import problem
+
 NORMALISER = "igbo-align-text-1"
 
 _DOT_BELOW = "\u0323"
@@ -53,6 +55,13 @@ def normalise_text(text: str) -> str:
     spaced = " ".join(untagged.split())
     visible = "".join(c for c in spaced if unicodedata.category(c) not in _INVISIBLE_CATEGORIES)
     return unicodedata.normalize("NFC", " ".join(visible.lower().split()))
+
+
+def require_variant(variant: str) -> None:
+    """A problem that lists the variants where this is none of them (`usage`)."""
+    if variant not in TEXT_VARIANTS:
+        expected = f"one of {', '.join(TEXT_VARIANTS)}"
+        raise problem("usage", "--text-variant", found=repr(variant), expected=expected, mend="Check the spelling.")
 
 
 def text_variant(text: str, variant: str) -> str:

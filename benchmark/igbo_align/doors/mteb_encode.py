@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..corpus.build import Progress
-from ..corpus.encode_release import untrained_card
+from ..corpus.encode_card import untrained_card
 from ..encoders.identity import loading
 from ..files import readable_json, refuse_existing
 from ..problems import problem

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..files import canonical_json, sha256_of_bytes, sha256_of_file
 from ..problems import problem
+from .presets import expand_preset
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _WEIGHTS = (".json", ".safetensors", ".bin", ".txt", ".model")
@@ -35,17 +36,21 @@ class EncoderIdentity:
         """The id as a folder name: `org__model`."""
         return self.id.replace("/", "__")
 
+    def pinned(self) -> dict[str, Any]:
+        """What `from_pretrained` takes besides the location: the commit of a Hub model, nothing for a folder."""
+        return {"revision": self.hub_revision} if self.hub_revision else {}
+
 
 def resolve_encoder(text: str) -> EncoderIdentity:
-    """Find an encoder by what the user typed: a folder, or a Hub id, optionally `id@revision`.
+    """Find an encoder by what the user typed: a folder, a Hub id or a preset's short name, optionally `id@revision`.
 
     A relative folder `org/model` keeps that id, so the same command works with and without a Hub.
 
     Raises:
         ProblemsFound: `encoder.unreadable`.
     """
-    name, _, revision = text.partition("@")
-    folder = Path(name)
+    folder = Path(text.partition("@")[0])
+    name, _, revision = (text if folder.is_dir() else expand_preset(text)).partition("@")
     if folder.is_dir():
         files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in _WEIGHTS)
         hashes = {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in files}
@@ -56,8 +61,8 @@ def resolve_encoder(text: str) -> EncoderIdentity:
             "encoder.unreadable",
             text,
             found="no folder of this name",
-            expected="a folder with a model, or a Hub model id `org/model`, optionally `@revision`",
-            mend="Check the path or the spelling.",
+            expected="a folder with a model, a Hub model id `org/model`, or a short name, optionally `@revision`",
+            mend="Check the path or the spelling; `igbo-align encoders` lists the short names.",
         )
     commit = _commit_of(name, revision or None)
     return EncoderIdentity(name, commit, name, commit)

@@ -17,7 +17,8 @@ import numpy as np
 from ..metrics.sharding import Place
 from ..problems import ProblemsFound, problem
 from .cache import VectorCache
-from .encoding import Report, SpeechJob, encode_speech
+from .encoding import Report, encode_speech
+from .jobs import RecordingJob
 
 #: The first process waits as long as the others go on; after this long without a new vector it does their work.
 PATIENCE_S = 180.0
@@ -36,13 +37,13 @@ class Share:
     place: Place
     name: str
 
-    def marker(self, job: SpeechJob, rank: int) -> str:
+    def marker(self, job: RecordingJob, rank: int) -> str:
         """Key under which a process says that it has done what it could."""
         return job.key(f"share {rank} of {self.place.size} of {self.name}")
 
     def encode(
         self,
-        job: SpeechJob,
+        job: RecordingJob,
         recordings: Callable[[], Iterable[tuple[str, bytes]]],
         cache_file: Path,
         report: Report,
@@ -75,7 +76,7 @@ class Share:
         local = os.environ.get("LOCAL_WORLD_SIZE", "")
         return max(1, (os.cpu_count() or 1) // (int(local) if local.isdecimal() and int(local) else self.place.size))
 
-    def _wait(self, job: SpeechJob, cache: VectorCache) -> None:
+    def _wait(self, job: RecordingJob, cache: VectorCache) -> None:
         others = {self.marker(job, rank) for rank in range(1, self.place.size)}
         seen, since = len(cache), time.monotonic()
         while others := {key for key in others if cache.get(key) is None}:

@@ -1,9 +1,9 @@
-"""Speech encoders of `transformers`: one recording in, its frames out (PROTOCOL section 2)."""
+"""Speech encoders of `transformers`: recordings in, their frames out (PROTOCOL section 2)."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..problems import problem
+from .devices import prepare_device
 from .identity import EncoderIdentity, loading
+from .pooling import Frames
+
+#: What a model's extractor makes of one recording: arrays by name, without an axis for the batch.
+Features = Mapping[str, NDArray[Any]]
+_MASK = "attention_mask"
 
 
 class SpeechEncoder(Protocol):
@@ -22,69 +28,110 @@ class SpeechEncoder(Protocol):
         ...
 
 
-class FrameEncoder(Protocol):
-    """A loaded model that gives the frames of one recording."""
+@dataclass(frozen=True)
+class _Family:
+    """How a kind of model is used.
 
-    def frames(
-        self, waveform: NDArray[np.float32], sampling_rate: int, layer: int | None = None
-    ) -> tuple[NDArray[np.float32], int]:
+    Attributes:
+        part: the part of the model that encodes speech.
+        held: of that part, how many of its frames hold a recording whose features hold so many (`_held_features`);
+            the last argument says whether there are fewer frames than features.
+        fixed: whether recordings are padded to one length, and frames of the padding count as the model's output.
+    """
+
+    part: Callable[[Any], Any]
+    held: Callable[[Any, int, bool], int]
+    fixed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureExtractor:
+    """The log-mel or waveform input of a model, made without the model, so that other processes can make it ahead."""
+
+    extractor: Any
+    fixed: bool
+
+    def features(self, waveform: NDArray[np.float32], sampling_rate: int) -> Features:
+        """Input of one recording."""
+        # Whisper's mask is not for the model, which ignores it, but says where the recording ends.
+        mask = {"return_attention_mask": True} if self.fixed else {}
+        found = self.extractor(waveform, sampling_rate=sampling_rate, return_tensors="np", **mask)
+        return {name: np.asarray(values[0]) for name, values in found.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class FrameEncoder:
+    """A loaded model that gives the frames of recordings."""
+
+    model: Any
+    family: _Family
+    extractor: FeatureExtractor
+    device: str
+
+    def frames(self, waveform: NDArray[np.float32], sampling_rate: int, layer: int | None = None) -> tuple[Frames, int]:
         """Hidden states (t, d) of one recording, the last ones by default, and how many of them hold the recording."""
-        ...
+        return self.states([self.extractor.features(waveform, sampling_rate)], layer)[0]
+
+    def states(self, batch: Sequence[Features], layer: int | None = None) -> list[tuple[Frames, int]]:
+        """Hidden states (t, d) of each recording of a batch, and how many of them hold the recording.
+
+        Args:
+            batch: from the extractor; all of one length unless the model may be given padding (`may_pad`).
+            layer: index into the model's hidden states; its output by default.
+        """
+        states = self._hidden_states(_padded(batch, self.family.fixed), layer)
+        fewer = states.shape[1] < max(map(length_of, batch))
+        held = [self.family.held(self.model, _held_features(features), fewer) for features in batch]
+        if self.family.fixed:
+            return list(zip(states, held, strict=True))
+        return [(rows[:count], count) for rows, count in zip(states, held, strict=True)]
+
+    def may_pad(self, features: Features) -> bool:
+        """Whether padding leaves the frames as they are: not without a mask, nor before an adapter's convolutions."""
+        return self.family.fixed or (_MASK in features and getattr(self.model, "adapter", None) is None)
+
+    def _hidden_states(self, arrays: Features, layer: int | None) -> NDArray[np.float32]:
+        """Float32 states (n, t, d): the model's output, or what a layer of it gave."""
+        import torch
+
+        inputs = {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
+        cast = {name: x.to(self.model.dtype) if x.is_floating_point() else x for name, x in inputs.items()}
+        with torch.inference_mode():
+            if layer is None:
+                return self.model(**cast).last_hidden_state.float().cpu().numpy()
+            states = self.model(**cast, output_hidden_states=True).hidden_states
+        if layer >= len(states):
+            raise problem(
+                "usage",
+                "--layer",
+                found=str(layer),
+                expected=f"0 to {len(states) - 1}, the hidden states of this model",
+                mend="Choose one of them, or leave it out for the model's output.",
+            )
+        return states[layer].float().cpu().numpy()
 
 
-@dataclass(frozen=True, eq=False)
-class WhisperEncoder:
-    """The encoder half of a Whisper model: 30 s windows, 1,500 frames of 20 ms."""
-
-    model: Any
-    extractor: Any
-
-    def frames(
-        self, waveform: NDArray[np.float32], sampling_rate: int, layer: int | None = None
-    ) -> tuple[NDArray[np.float32], int]:
-        """Hidden states (1500, d) of one recording, and how many of them hold the recording."""
-        features = self.extractor(
-            waveform, sampling_rate=sampling_rate, return_tensors="pt", return_attention_mask=True
-        )
-        states = _hidden_states(self.model, {"input_features": features.input_features}, layer)
-        mel_frames = int(features.attention_mask.sum())
-        return states, -(-mel_frames // 2)
+def length_of(features: Features) -> int:
+    """How long the input of a recording is; recordings of about one length make good batches."""
+    return max(len(array) for array in features.values())
 
 
-@dataclass(frozen=True, eq=False)
-class UnpaddedEncoder:
-    """A model that takes recordings as long as they are, so that every frame holds the recording."""
-
-    model: Any
-    extractor: Any
-
-    def frames(
-        self, waveform: NDArray[np.float32], sampling_rate: int, layer: int | None = None
-    ) -> tuple[NDArray[np.float32], int]:
-        """Hidden states (t, d) of one recording, and t."""
-        features = self.extractor(waveform, sampling_rate=sampling_rate, return_tensors="pt")
-        states = _hidden_states(self.model, dict(features), layer)
-        return states, len(states)
+def _padded(batch: Sequence[Features], fixed: bool) -> Features:
+    names = [name for name in batch[0] if not (fixed and name == _MASK)]
+    return {name: _stacked([features[name] for features in batch]) for name in names}
 
 
-def _hidden_states(model: Any, inputs: dict[str, Any], layer: int | None) -> NDArray[np.float32]:
-    """Float32 states (t, d) of the only recording: the model's output, or what a layer of it gave."""
-    import torch
+def _stacked(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    longest = max(map(len, arrays))
+    stacked = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), dtype=arrays[0].dtype)
+    for row, array in zip(stacked, arrays, strict=True):
+        row[: len(array)] = array
+    return stacked
 
-    cast = {name: x.to(model.dtype) if x.is_floating_point() else x for name, x in inputs.items()}
-    with torch.inference_mode():
-        if layer is None:
-            return model(**cast).last_hidden_state[0].float().numpy()
-        states = model(**cast, output_hidden_states=True).hidden_states
-    if layer >= len(states):
-        raise problem(
-            "usage",
-            "--layer",
-            found=str(layer),
-            expected=f"0 to {len(states) - 1}, the hidden states of this model",
-            mend="Choose one of them, or leave it out for the model's output.",
-        )
-    return states[layer][0].float().numpy()
+
+def _held_features(features: Features) -> int:
+    """How many of the features hold the recording and are no padding."""
+    return int(features[_MASK].sum()) if _MASK in features else length_of(features)
 
 
 def _whole(model: Any) -> Any:
@@ -99,42 +146,46 @@ def _speech_half(model: Any) -> Any:
     return model.speech_encoder
 
 
-@dataclass(frozen=True)
-class _Family:
-    """How a kind of model is used: which part of it encodes speech, and how recordings are put in."""
+def _held_by_whisper(_: Any, mel_frames: int, __: bool) -> int:
+    return -(-mel_frames // 2)  # its second convolution halves the frames
 
-    part: Callable[[Any], Any]
-    encoder: Callable[[Any, Any], FrameEncoder]
+
+def _held_after_convolutions(part: Any, samples: int, _: bool) -> int:
+    return int(part._get_feat_extract_output_lengths(samples))  # noqa: SLF001 - the one place that knows strides
+
+
+def _held_after_adapter(part: Any, frames: int, fewer: bool) -> int:
+    """Layers keep the frames; an adapter after the last of them makes them fewer."""
+    if fewer:
+        for step in part.adapter.layers:
+            frames = (frames + 2 * (step.kernel_size // 2) - step.kernel_size) // step.stride + 1
+    return frames
 
 
 #: Model type of the config -> how it is used. MMS are wav2vec2; mHuBERT and AfriHuBERT are hubert.
 FAMILIES = {
-    "whisper": _Family(_whisper_encoder, WhisperEncoder),
-    "wav2vec2": _Family(_whole, UnpaddedEncoder),
-    "hubert": _Family(_whole, UnpaddedEncoder),
-    "wav2vec2-bert": _Family(_whole, UnpaddedEncoder),
-    "seamless_m4t": _Family(_speech_half, UnpaddedEncoder),
-    "seamless_m4t_v2": _Family(_speech_half, UnpaddedEncoder),
+    "whisper": _Family(_whisper_encoder, _held_by_whisper, fixed=True),
+    "wav2vec2": _Family(_whole, _held_after_convolutions),
+    "hubert": _Family(_whole, _held_after_convolutions),
+    "wav2vec2-bert": _Family(_whole, _held_after_adapter),
+    "seamless_m4t": _Family(_speech_half, _held_after_adapter),
+    "seamless_m4t_v2": _Family(_speech_half, _held_after_adapter),
 }
 
 
 @functools.lru_cache(maxsize=2)
-def load_speech_encoder(identity: EncoderIdentity, dtype: str = "float32") -> FrameEncoder:
-    """Load a speech encoder onto one CPU thread, chosen by the model's own config; `dtype` is float32 or bfloat16.
+def load_feature_extractor(identity: EncoderIdentity) -> FeatureExtractor:
+    """Load what makes the input of a speech encoder, chosen by the model's own config.
 
     Raises:
         ProblemsFound: `encoder.unreadable` or `encoder.unsupported`.
     """
-    import torch
-    from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
+    from transformers import AutoConfig, AutoFeatureExtractor
 
     silence_libraries()
-    # One thread: sums over threads would depend on their number, and two processes share two cores better than this.
-    torch.set_num_threads(1)
-    where = {"revision": identity.hub_revision} if identity.hub_revision else {}
+    where = identity.pinned()
     config = loading(identity.id, lambda: AutoConfig.from_pretrained(identity.location, **where))
-    family = FAMILIES.get(config.model_type)
-    if family is None:
+    if config.model_type not in FAMILIES:
         raise problem(
             "encoder.unsupported",
             identity.id,
@@ -142,11 +193,32 @@ def load_speech_encoder(identity: EncoderIdentity, dtype: str = "float32") -> Fr
             expected=f"one of {', '.join(FAMILIES)}",
             mend="Encode with your own code and send the matrices with `igbo-align pack`.",
         )
+    extractor = loading(identity.id, lambda: AutoFeatureExtractor.from_pretrained(identity.location, **where))
+    return FeatureExtractor(extractor, FAMILIES[config.model_type].fixed)
+
+
+@functools.lru_cache(maxsize=2)
+def load_speech_encoder(identity: EncoderIdentity, dtype: str = "float32", device: str = "cpu") -> FrameEncoder:
+    """Load a speech encoder, chosen by the model's own config; on a CPU it uses one thread.
+
+    Args:
+        identity: which one.
+        dtype: that it computes in, float32 or bfloat16.
+        device: as torch names it.
+
+    Raises:
+        ProblemsFound: `encoder.unreadable` or `encoder.unsupported`.
+    """
+    import torch
+    from transformers import AutoModel
+
+    extractor = load_feature_extractor(identity)
+    prepare_device(device)
 
     def load() -> FrameEncoder:
-        model = AutoModel.from_pretrained(identity.location, dtype=getattr(torch, dtype), **where)
-        extractor = AutoFeatureExtractor.from_pretrained(identity.location, **where)
-        return family.encoder(family.part(model).eval(), extractor)
+        model = AutoModel.from_pretrained(identity.location, dtype=getattr(torch, dtype), **identity.pinned())
+        family = FAMILIES[model.config.model_type]
+        return FrameEncoder(family.part(model).eval().to(device), family, extractor, device)
 
     return loading(identity.id, load)
 

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..corpus.encode_release import release_recordings, release_texts, variant_of_card
+from ..corpus.encode_card import variant_of_card
+from ..corpus.encode_release import release_recordings, release_texts
 from ..corpus.text_normalisation import text_variant
 from ..problems import Problem, ProblemsFound, problem, shortened
 from ..protocol.release import Release
@@ -34,9 +35,11 @@ from ..scoring.verification import (
 from ..submission.card import EncoderCard
 from ..submission.reading import Embeddings, Submission
 from ..submission.writing import aligned, content_sha256
-from .encoding import Report, SpeechJob, encode_speech, encode_texts
+from .encoding import Report, encode_speech, encode_texts
 from .identity import EncoderIdentity, resolve_encoder
+from .jobs import SpeechJob
 from .settings import parse_settings
+from .text_jobs import SentenceJob
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -189,7 +192,7 @@ def _encoded(
         with progress("Encoding speech again", len(sample)) as advance:
             speech = encode_speech(job, recordings, cache, advance, request.workers)
         with progress("Encoding text again", len(sample)) as advance:
-            text = encode_texts(encoders["text"], card.text_encoder.prompt, texts, cache, advance)
+            text = encode_texts(SentenceJob(encoders["text"], card.text_encoder.prompt), texts, cache, advance)
     return {"speech": speech, "text": text}
 
 

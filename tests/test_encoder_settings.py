@@ -10,8 +10,8 @@ import pytest
 import small_corpus
 from igbo_align.cli.app import run
 from igbo_align.corpus.audio import load_waveform, windows_of
-from igbo_align.encoders.encoding import SpeechJob
 from igbo_align.encoders.identity import resolve_encoder
+from igbo_align.encoders.jobs import SpeechJob
 from igbo_align.encoders.pooling import pool_windows
 from igbo_align.encoders.settings import Settings, parse_settings
 from igbo_align.encoders.speech import FAMILIES, load_speech_encoder

@@ -11,8 +11,8 @@ import pytest
 from igbo_align.cli.app import run
 from igbo_align.corpus.build import matching_recordings
 from igbo_align.corpus.source import open_corpus
-from igbo_align.encoders.encoding import SpeechJob
 from igbo_align.encoders.identity import resolve_encoder
+from igbo_align.encoders.jobs import SpeechJob
 
 pytestmark = pytest.mark.real_data
 
@@ -54,10 +54,11 @@ def test_encode_with_real_encoders_is_the_zero_shot_row(prompts, encoders, demo,
     """The text side alone, with real weights and real transcripts: the release's own vectors."""
     from igbo_align.corpus.encode_release import release_texts
     from igbo_align.encoders.encoding import encode_texts
+    from igbo_align.encoders.text_jobs import SentenceJob
 
     texts = release_texts(demo, str(prompts))[::50]
     identity = resolve_encoder("sentence-transformers/all-MiniLM-L6-v2")
-    vectors = encode_texts(identity, None, texts, tmp_path / "vectors.sqlite", lambda _: None)
+    vectors = encode_texts(SentenceJob(identity), texts, tmp_path / "vectors.sqlite", lambda _: None)
     stored = dict(zip(demo.ids, demo.embeddings("text"), strict=True))
     for name, vector in vectors.items():
         assert float(np.dot(vector, stored[name])) == pytest.approx(1, abs=1e-6)

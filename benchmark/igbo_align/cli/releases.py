@@ -23,6 +23,9 @@ def build(
     seed: Annotated[int | None, typer.Option(help="Seed of every draw.")] = None,
     with_audio: Annotated[bool, typer.Option("--with-audio", help="Keep the recordings in the release.")] = False,
     no_text: Annotated[bool, typer.Option("--no-text", help="Leave the transcripts out of the release.")] = False,
+    acoustics: Annotated[
+        bool, typer.Option("--acoustics", help="Measure pitch, rate, pauses and noise of every recording.")
+    ] = False,
     spec: Annotated[str | None, typer.Option(help="Name or .json file of a specification.")] = None,
     workers: WorkersOption = None,
 ) -> None:
@@ -40,6 +43,7 @@ def build(
         text_encoder=text_encoder,
         with_audio=with_audio,
         with_text=not no_text,
+        with_acoustics=acoustics,
         workers=workers,
     )
     built = build_release(request, progress_bar, _say_profile)

@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .. import __version__
+from ..diagnostics.predictors import ACOUSTICS_FILE, TEXT_STATISTICS_FILE
 from ..encoders.cache import default_cache_file
-from ..encoders.encoding import encode_speech, encode_texts
+from ..encoders.encoding import each_recording, encode_speech, encode_texts
 from ..encoders.identity import EncoderIdentity, resolve_encoder
 from ..encoders.jobs import SpeechJob
 from ..encoders.presets import prompt_of
@@ -27,10 +28,12 @@ from ..problems import problem
 from ..protocol.release import SPLITS, Release, fingerprint_of, read_release
 from ..protocol.spec import BenchmarkSpec
 from ..submission.parquet_format import vectors_array, write_parquet
+from .acoustics import MEASURE_VERSION, AcousticsJob, acoustics_table
 from .card import dataset_card
 from .selection import Kept, Selection, select_records, unmet_expectations
 from .source import Corpus, open_corpus
 from .tables import draw_pools, sample_pairs, similarity_sample_table
+from .text_statistics import text_statistics_table
 
 #: Opens a progress bar: (title, total) -> context with a function that advances it.
 Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
@@ -42,6 +45,7 @@ def silent_progress(_: str, __: int | None) -> AbstractContextManager[Callable[[
 
 
 _LIBRARIES = ("numpy", "pyarrow", "datasets", "soundfile", "soxr", "torch", "transformers", "sentence-transformers")
+_SOUND_LIBRARIES = ("librosa", "scipy")
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class BuildRequest:
         text_encoder: Hub id or folder; by default the specification's.
         with_audio: keep the recordings in the release.
         with_text: keep the transcripts in the release.
+        with_acoustics: measure pitch, rate, pauses and noise of every recording.
         workers: processes that encode; by default as many as there are cores.
         cache_file: of encoded vectors.
     """
@@ -71,6 +76,7 @@ class BuildRequest:
     text_encoder: str | None = None
     with_audio: bool = False
     with_text: bool = True
+    with_acoustics: bool = False
     workers: int | None = None
     cache_file: Path = field(default_factory=default_cache_file)
 
@@ -113,10 +119,13 @@ def build_release(request: BuildRequest, progress: Progress, found: Callable[[di
     with progress("Encoding text", len(kept)) as advance:
         texts = [(item.id, item.text) for item in kept]
         text = encode_texts(text_job, texts, request.cache_file, advance)
+    additional = _additional_tables(request, corpus, kept, progress)
     manifest = _manifest(request, corpus, selection, profile, unmet, {"speech": speech_encoder, "text": text_encoder})
     vectors = {("speech", speech_encoder.slug): speech, ("text", text_encoder.slug): text}
     with new_folder(request.out) as folder:
         _write_protocol(folder, spec, pairs, kept, request.with_text)
+        for name, table in additional.items():
+            write_parquet(folder / name, table)
         for (modality, slug), by_id in vectors.items():
             _write_embeddings(folder / "embeddings" / modality / slug, pairs, by_id)
         if request.with_audio:
@@ -129,6 +138,21 @@ def build_release(request: BuildRequest, progress: Progress, found: Callable[[di
         }
         write_text(folder / "manifest.json", readable_json(manifest))
     return Built(read_release(request.out), profile, unmet)
+
+
+def _additional_tables(
+    request: BuildRequest, corpus: Corpus, kept: Sequence[Kept], progress: Progress
+) -> dict[str, pa.Table]:
+    """File -> what diagnostics know of every pair beyond `pairs`; no part of the fingerprint."""
+    ids, texts = [item.id for item in kept], [item.text for item in kept]
+    tables = {TEXT_STATISTICS_FILE: text_statistics_table(ids, texts, request.spec.language)}
+    if request.with_acoustics:
+        measured: dict[str, NDArray[np.float32]] = {}
+        with progress("Measuring sound", len(kept)) as advance:
+            job, found = AcousticsJob(request.spec.audio), recordings(corpus, kept)
+            each_recording(job, found, request.cache_file, measured.__setitem__, advance, request.workers)
+        tables[ACOUSTICS_FILE] = acoustics_table(ids, measured)
+    return tables
 
 
 def recordings(corpus: Corpus, kept: Sequence[Kept]) -> Iterator[tuple[str, bytes]]:
@@ -239,13 +263,18 @@ def _manifest(
         },
         "with_text": request.with_text,
         "with_audio": request.with_audio,
-        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "acoustics": {"version": MEASURE_VERSION} if request.with_acoustics else None,
+        "libraries": {name: importlib.metadata.version(name) for name in _libraries(request)},
     }
 
 
 def _prompt_entry(encoder: EncoderIdentity, spec: BenchmarkSpec) -> dict[str, str]:
     prompt = prompt_of(encoder.id, spec.language)
     return {"prompt": prompt} if prompt else {}
+
+
+def _libraries(request: BuildRequest) -> tuple[str, ...]:
+    return (*_LIBRARIES, *_SOUND_LIBRARIES) if request.with_acoustics else _LIBRARIES
 
 
 def _encoder_entry(encoder: EncoderIdentity, pooling: str, dtype: str) -> dict[str, str]:

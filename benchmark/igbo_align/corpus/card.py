@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..diagnostics.predictors import ACOUSTICS_FILE, TEXT_STATISTICS_FILE
 from ..protocol.release import SPLITS
 from ..protocol.spec import BenchmarkSpec
 
@@ -48,6 +49,9 @@ def dataset_configs(folder: Path) -> dict[str, dict[str, str]]:
         files = sorted(path.glob("*.parquet"))
         configs[f"pools_{path.name}"] = {file.stem: file.relative_to(folder).as_posix() for file in files}
     configs["similarity_sample"] = {"test": "similarity_sample.parquet"}
+    for file in (TEXT_STATISTICS_FILE, ACOUSTICS_FILE):
+        if (folder / file).exists():
+            configs[Path(file).stem] = {"full": file}
     if (folder / "audio").is_dir():
         configs["audio"] = _split_files("audio")
     return configs

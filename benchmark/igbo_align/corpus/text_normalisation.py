@@ -84,6 +84,19 @@ def text_variant(text: str, variant: str) -> str:
     return unicodedata.normalize("NFC", " ".join(kept.split())) or text
 
 
+def skeleton(text: str) -> str:
+    """A normalised text without tone marks and dots: what minimal pairs share.
+
+    Args:
+        text: from `normalise_text`.
+
+    Returns:
+        NFC. Letters that have no ASCII letter under their marks stay, unlike in the variant `ascii`.
+    """
+    kept = "".join(c for c in unicodedata.normalize("NFD", text) if c not in _TONE_MARKS | _DOTS)
+    return unicodedata.normalize("NFC", " ".join(kept.split()))
+
+
 def text_statistics(original: str, normalised: str) -> TextStatistics:
     """Count what the two forms of one transcript carry."""
     decomposed = unicodedata.normalize("NFD", normalised)

@@ -61,14 +61,14 @@ PREDICTORS: tuple[Predictor, ...] = (
     Predictor(
         "f0_slope_semitones_per_s", "pitch slope in semitones/s", ACOUSTICS_FILE, _column("f0_slope_semitones_per_s")
     ),
-    Predictor("speech_rate_per_s", "syllable onsets/s of speech", ACOUSTICS_FILE, _column("speech_rate_per_s")),
+    Predictor("speech_rate_per_s", "syllables/s of speech", ACOUSTICS_FILE, _column("speech_rate_per_s")),
     Predictor("silence_ratio", "share of silence", ACOUSTICS_FILE, _column("silence_ratio")),
     Predictor("snr_db", "signal to noise in dB", ACOUSTICS_FILE, _column("snr_db")),
 )  # fmt: skip
 
 
 def predictor_values(release: Release) -> dict[Predictor, NDArray[np.float64]]:
-    """The predictors that a release holds, each (n,) in release order.
+    """The predictors that a release holds and knows of any pair, each (n,) in release order.
 
     Raises:
         ProblemsFound: an additional file is damaged (`release.corrupt`).
@@ -79,7 +79,7 @@ def predictor_values(release: Release) -> dict[Predictor, NDArray[np.float64]]:
         table = release.pairs if predictor.file is None else tables[predictor.file]
         if table is not None:
             values[predictor] = predictor.values(lambda name, table=table: numbers_of(table, name))
-    return values
+    return {predictor: numbers for predictor, numbers in values.items() if np.isfinite(numbers).any()}
 
 
 def additional_table(release: Release, file: str) -> pa.Table | None:

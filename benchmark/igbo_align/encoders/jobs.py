@@ -134,10 +134,11 @@ def prepared_audio(audio: Audio) -> dict[str, Any]:
 
 
 @functools.cache
-def _library_versions() -> tuple[tuple[str, str], ...]:
-    return tuple((name, importlib.metadata.version(name)) for name in _LIBRARIES)
+def _version_of(library: str) -> str:
+    return importlib.metadata.version(library)
 
 
-def versions() -> dict[str, Any]:
-    """Of the code and the libraries that a vector went through."""
-    return {"version": _ENCODING_VERSION, "libraries": dict(_library_versions())}
+def versions(*further: str) -> dict[str, Any]:
+    """Of the code and the libraries that a result went through: those of encoders, and further ones by name."""
+    libraries = (*_LIBRARIES, *further)
+    return {"version": _ENCODING_VERSION, "libraries": {name: _version_of(name) for name in libraries}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..diagnostics.predictors import ACOUSTICS_FILE, TEXT_STATISTICS_FILE
 from ..files import is_temporary, readable_json, sha256_of_bytes
 from ..problems import ProblemsFound, problem
 from ..scoring.leaderboard import board_text
@@ -13,8 +14,8 @@ from .commits import PATIENCE, Committed, Destination, Patience, commit_files, e
 from .croissant import croissant
 from .evaluation import eval_yaml
 
-#: What a release consists of; a file below these that a newer release does not have is removed.
-_PARTS = ("pairs/", "embeddings/", "pools/", "audio/")
+#: What a release consists of; a file of these that a newer release does not have is removed.
+_PARTS = ("pairs/", "embeddings/", "pools/", "audio/", TEXT_STATISTICS_FILE, ACOUSTICS_FILE)
 _ROOT = ("spec.json", "similarity_sample.parquet")
 #: The board of a published release, which the Space reads.
 BOARD_FILE = "leaderboard.json"

@@ -19,7 +19,7 @@ LAYERS = (
     {"metrics", "statistics"},
     {"submission"},
     {"scoring", "diagnostics"},
-    {"corpus", "encoders", "baselines"},
+    {"corpus", "encoders", "baselines", "probing"},
     {"hub", "doors", "projection", "report", "cli", "__main__", "__init__"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from igbo_align.cli.app import run
+from igbo_align.probing.result import parse_probe
 from igbo_align.report.blocks import Panel, Table
 from igbo_align.report.evidence import gather_alone, read_training_log
 from igbo_align.report.html_page import html_page
@@ -21,6 +22,7 @@ from igbo_align.report.markdown_page import escaped, markdown_page
 from igbo_align.report.markup import Html, element
 from igbo_align.report.sections import submission_document
 from igbo_align.report.style import COLOURS, draw_panel, inline_svg
+from igbo_align.report.words import probe_finding
 from igbo_align.report.writing import write_comparison, write_report
 
 pytest.importorskip("matplotlib")
@@ -128,8 +130,35 @@ def test_reports_of_degenerate_submissions_come_out(kind, degenerate_pages):
 
 
 @pytest.fixture(scope="session")
-def zero_shot_page(zero_shot, demo, tmp_path_factory):
-    """The report of zero-shot beside a baseline and a training log: the page as a file."""
+def probe_file(demo, tmp_path_factory):
+    """What a probe of four layers wrote: the first holds less than the spectrogram, the third more."""
+
+    def reading(value):
+        control = {"value": -0.004, "low": -0.01, "high": 0.001}
+        return {
+            "r2": {"value": value, "low": value - 0.03, "high": value + 0.03},
+            "penalty": 0.01,
+            "control": control,
+        }
+
+    document = {
+        "schema_version": 1,
+        "benchmark": demo.benchmark(),
+        "speech_encoder": {"id": "openai/whisper-tiny.en", "revision": "sha256:0"},
+        "target": "pitch in semitones",
+        "train": {"recordings": 500, "observations": 4000},
+        "test": {"recordings": 120, "observations": 1000},
+        "log_mel": reading(0.3),
+        "layers": [reading(value) | {"layer": i} for i, value in enumerate((0.2, 0.4, 0.55, 0.5))],
+    }
+    path = tmp_path_factory.mktemp("probed") / "probe.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+@pytest.fixture(scope="session")
+def zero_shot_page(zero_shot, demo, probe_file, tmp_path_factory):
+    """The report of zero-shot beside a baseline, a training log and a probe: the page as a file."""
     root = tmp_path_factory.mktemp("report")
     card = zero_shot.card.model_copy(update={"alignment": zero_shot.card.alignment})
     folder = root / "submissions" / "tests__test" / "1"
@@ -148,8 +177,33 @@ def zero_shot_page(zero_shot, demo, tmp_path_factory):
         "mining": [{"before_epoch": 1}, {"before_epoch": 5}],
     }
     (folder / "training_log.json").write_text(json.dumps(log))
-    write_report(folder, demo, root / "report.html")
+    write_report(folder, demo, root / "report.html", probe=probe_file)
     return root / "report.html"
+
+
+def test_a_probe_is_drawn_told_and_tabulated(zero_shot, demo, probe_file, tmp_path, capsys):
+    folder = written(zero_shot, tmp_path / "tests__test" / "1", demo)
+    assert run(["report", str(folder), "--probe", str(probe_file), "--out", str(tmp_path / "report.html")]) == 0
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Pitch in the hidden states" in page.text
+    assert "layer 2 holds most of the pitch contour linearly: R² 0.55 [0.52, 0.58], more than the 0.30" in page.text
+    assert "500 train recordings, scored on 120 test recordings" in page.text
+    assert page.text.count("shuffled") >= 1
+    both = ["report", "--compare", str(folder), str(folder), "--probe", str(probe_file)]
+    assert run([*both, "--out", str(tmp_path / "x.html")]) == 2
+    assert "a probe belongs to one encoder" in capsys.readouterr().err
+    (tmp_path / "other.json").write_text(probe_file.read_text().replace(demo.fingerprint, "0" * 64))
+    assert run(["report", str(folder), "--probe", str(tmp_path / "other.json"), "--out", str(tmp_path / "x.html")]) == 1
+    assert "probe.unreadable" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.30, "not separably more or less than"), (0.1, "less than"), (0.5, "more than")]
+)
+def test_a_probe_is_compared_with_the_spectrogram_by_their_intervals(value, words, probe_file, demo):
+    document = json.loads(probe_file.read_text())
+    document["layers"] = [document["layers"][0] | {"r2": {"value": value, "low": value - 0.05, "high": value + 0.05}}]
+    assert f", {words} the 0.30" in probe_finding(parse_probe(json.dumps(document).encode(), "probe.json", demo))
 
 
 def test_a_report_holds_every_part_and_asks_for_nothing(zero_shot_page):

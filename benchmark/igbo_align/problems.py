@@ -59,6 +59,7 @@ CODES: dict[str, str] = {
     "ids.duplicate": "An id occurs more than once.",
     "ids.missing": "Pairs of the release have no row.",
     "ids.unknown": "Rows name ids that are not in the release.",
+    "probe.unreadable": "The file of a probe is not one that this version reads, or is of another release.",
     "publish.licence": "The licence of what is published has to be confirmed.",
     "publish.wheel": "No wheel of the package lies at hand to be published beside an app.",
     "release.corrupt": "A file of the release cannot be read or is inconsistent.",

@@ -14,6 +14,7 @@ from .. import __version__
 from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from .baselines import baseline
 from .console import print_problems, say
+from .probing import probe
 from .publishing import eval_results, publish, submit
 from .ranking import rank
 from .releases import build, encode, encoders
@@ -98,6 +99,7 @@ for verb in (
     report,
     leaderboard,
     verify,
+    probe,
     rank,
     submit,
     publish,

@@ -21,6 +21,7 @@ def report(
         Path | None,
         typer.Option(help="Folder of submissions to compare with; by default the baselines beside the submission."),
     ] = None,
+    probe: Annotated[Path | None, typer.Option(help="File of `igbo-align probe`: pitch in the hidden states.")] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Two submissions: which queries flipped?")] = False,
 ) -> None:
     """Explain a submission: intervals, chance, baselines, failures, figures, in plain words too."""
@@ -36,10 +37,18 @@ def report(
             expected="two with --compare, one without",
             mend="Name that many submission folders.",
         )
+    if compare and probe is not None:
+        raise problem(
+            "usage",
+            "--probe",
+            found="--probe beside --compare",
+            expected="one of them: a probe belongs to one encoder",
+            mend="Leave one of them out.",
+        )
     loaded = load_release(release)
     say_notice(loaded)
     if compare:
         write_comparison(submissions[0], submissions[1], loaded, out)
     else:
-        write_report(submissions[0], loaded, out, baselines)
+        write_report(submissions[0], loaded, out, baselines, probe)
     stdout.print(str(out), soft_wrap=True)

@@ -110,15 +110,32 @@ class FrameEncoder:
             )
         return states[layer].float().cpu().numpy()
 
+    def layers(self, waveform: NDArray[np.float32], sampling_rate: int) -> list[NDArray[np.float32]]:
+        """Every hidden state (t, d) of one recording without padding; the first is what goes into the first layer."""
+        ...
+
 
 def length_of(features: Features) -> int:
     """How long the input of a recording is; recordings of about one length make good batches."""
     return max(len(array) for array in features.values())
 
+    def layers(self, waveform: NDArray[np.float32], sampling_rate: int) -> list[NDArray[np.float32]]:
+        """Every hidden state (t, d) of one recording, without the frames that are padding."""
+        features = self.extractor(
+            waveform, sampling_rate=sampling_rate, return_tensors="pt", return_attention_mask=True
+        )
+        speech = -(-int(features.attention_mask.sum()) // 2)
+        return [states[:speech] for states in _every_state(self.model, {"input_features": features.input_features})]
+
 
 def _padded(batch: Sequence[Features], fixed: bool) -> Features:
     names = [name for name in batch[0] if not (fixed and name == _MASK)]
     return {name: _stacked([features[name] for features in batch]) for name in names}
+
+    def layers(self, waveform: NDArray[np.float32], sampling_rate: int) -> list[NDArray[np.float32]]:
+        """Every hidden state (t, d) of one recording."""
+        features = self.extractor(waveform, sampling_rate=sampling_rate, return_tensors="pt")
+        return _every_state(self.model, dict(features))
 
 
 def _stacked(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -132,6 +149,16 @@ def _stacked(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
 def _held_features(features: Features) -> int:
     """How many of the features hold the recording and are no padding."""
     return int(features[_MASK].sum()) if _MASK in features else length_of(features)
+
+
+def _every_state(model: Any, inputs: dict[str, Any]) -> list[NDArray[np.float32]]:
+    """Float32 states (t, d) of the only recording: what goes into the first layer, then what each layer gave."""
+    import torch
+
+    cast = {name: x.to(model.dtype) if x.is_floating_point() else x for name, x in inputs.items()}
+    with torch.inference_mode():
+        states = model(**cast, output_hidden_states=True).hidden_states
+    return [layer[0].float().numpy() for layer in states]
 
 
 def _whole(model: Any) -> Any:

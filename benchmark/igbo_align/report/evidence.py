@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.retrieval import chance_standings, reciprocal_rank
+from ..probing.result import ProbeResult, parse_probe
 from ..problems import ProblemsFound
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS, TRACKS
@@ -30,7 +32,7 @@ from ..submission.sandbox import Decoder
 from ..submission.writing import aligned
 
 TRAINING_LOG_FILE = "training_log.json"
-_MAX_LOG_BYTES = 1024 * 1024
+_MAX_LOG_BYTES = _MAX_PROBE_BYTES = 1024 * 1024
 _MAX_EPOCHS = 10_000
 #: Tracks in which the submission is compared with baselines.
 COMPARED_TRACKS = ("heldout", "paper")
@@ -46,6 +48,7 @@ class Evidence:
         against_chance: track -> paired bootstrap of its reciprocal ranks with those of chance, both directions.
         baselines: of the same release, by name.
         training: epochs of its training, where a log lies beside it.
+        probe: what the layers of a speech encoder hold of pitch, where it was given.
     """
 
     scores: Scores
@@ -53,6 +56,7 @@ class Evidence:
     against_chance: Mapping[str, Verdict]
     baselines: Sequence[Comparison]
     training: TrainingLog | None
+    probe: ProbeResult | None = None
 
     @property
     def release(self) -> Release:
@@ -102,21 +106,23 @@ class TrainingLog:
     mined_before: Sequence[int]
 
 
-def gather(folder: Path, release: Release, baselines: Path | None) -> Evidence:
+def gather(folder: Path, release: Release, baselines: Path | None, probe: Path | None = None) -> Evidence:
     """Score a submission and the baselines that it is compared with.
 
     Args:
         folder: of the submission.
         release: the benchmark.
         baselines: folder of submissions to compare with; None for the one that the submission lies in.
+        probe: file that `igbo-align probe` wrote.
 
     Raises:
-        ProblemsFound: problems of the submission or of a baseline that was asked for.
+        ProblemsFound: problems of the submission, of a baseline that was asked for, or of the probe.
     """
+    probed = parse_probe(read_regular_file(probe, _MAX_PROBE_BYTES), probe.name, release) if probe else None
     with Decoder() as decoder:
         submission = take_in(folder, release, decoder)
         others = [score(item, release) for item in _others(folder, release, baselines, decoder)]
-    return _evidence(submission, release, others)
+    return dataclasses.replace(_evidence(submission, release, others), probe=probed)
 
 
 def gather_alone(folder: Path, release: Release) -> Evidence:

@@ -8,6 +8,7 @@ from .evidence import COMPARED_TRACKS, Evidence
 from .figures.alignment import distribution_panel, heat_map_panels, hubs_panel
 from .figures.corpus import corpus_panels
 from .figures.failures import correlations_panel, failure_panels, slices_panel
+from .figures.probing import probe_panel
 from .figures.retrieval import baselines_panel, benchmark_panels, pool_panels, training_panel, variants_panel
 from .tables import (
     baselines_table,
@@ -16,10 +17,11 @@ from .tables import (
     headline_table,
     hubs_table,
     minimal_pairs_table,
+    probe_table,
     slices_table,
     worst_table,
 )
-from .words import findings, warnings
+from .words import findings, probe_finding, warnings
 
 
 def submission_document(evidence: Evidence) -> Document:
@@ -36,6 +38,7 @@ def submission_document(evidence: Evidence) -> Document:
         *_similarity(evidence),
         *_geometry(evidence),
         *_failures(evidence),
+        *_probe(evidence),
         *_corpus(evidence),
     ]
     return Document(evidence.name, subtitle, release.spec.notice, blocks)
@@ -106,6 +109,18 @@ def _failures(evidence: Evidence) -> list[Block]:
         slices_table(evidence),
         *([minimal] if minimal else []),
         *(worst_table(evidence, direction) for direction in DIRECTIONS),
+    ]
+
+
+def _probe(evidence: Evidence) -> list[Block]:
+    result = evidence.probe
+    if result is None:
+        return []
+    return [
+        Heading("Pitch in the hidden states"),
+        Paragraph(probe_finding(result), "finding"),
+        Panels([probe_panel(result)]),
+        probe_table(result),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..diagnostics.predictors import PREDICTORS
+from ..probing.result import ProbeResult
 from ..protocol.spec import DIRECTIONS, TRACKS
 from ..scoring.scores import Scores
 from ..statistics.estimates import Estimate
@@ -161,6 +162,17 @@ def minimal_pairs_table(evidence: Evidence) -> Table | None:
         f"of {held.n_choices} choices between the two that are right, with Wilson's interval."
     )
     return Table(caption, ["direction", "right", "chance"], rows)
+
+
+def probe_table(result: ProbeResult) -> Table:
+    """R² of every layer, of the spectrogram and of shuffled contours."""
+    named = [("log-mel spectrogram", result.log_mel), *((f"layer {item.layer}", item) for item in result.layers)]
+    rows = [
+        [name, *(f"{x.value:.3f} [{x.low:.3f}, {x.high:.3f}]" for x in (item.r2, item.control))] for name, item in named
+    ]
+    return Table(
+        f"R² of pitch on test recordings. {result.target}.", ["read off", "R² [95 %]", "shuffled [95 %]"], rows
+    )
 
 
 def with_interval(estimate: Estimate, metric: str) -> str:

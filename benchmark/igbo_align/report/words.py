@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..diagnostics.predictors import PREDICTORS
+from ..probing.result import ProbeResult
 from ..protocol.spec import DIRECTIONS
 from .evidence import COMPARED_TRACKS, Comparison, Evidence, Verdict
 from .probability import LEVEL, p_equals
@@ -31,6 +32,23 @@ def findings(evidence: Evidence) -> list[str]:
 def warnings(evidence: Evidence) -> list[str]:
     """The signs that a score does not mean what it seems to."""
     return [f"Flag: found {flag.found}, where one would expect {flag.expected}." for flag in evidence.scores.flags]
+
+
+def probe_finding(result: ProbeResult) -> str:
+    """Which layer holds most of the pitch contour, and whether that is more than a spectrogram shows."""
+    best = max(result.layers, key=lambda item: item.r2.value)
+    held, reference = best.r2, result.log_mel.r2
+    if held.low > reference.high:
+        comparison = "more than"
+    elif held.high < reference.low:
+        comparison = "less than"
+    else:
+        comparison = "not separably more or less than"
+    return (
+        f"Of the layers of {result.speech_encoder.id}, layer {best.layer} holds most of the pitch contour linearly: R² "
+        f"{held.value:.2f} [{held.low:.2f}, {held.high:.2f}], {comparison} the {reference.value:.2f} "
+        f"[{reference.low:.2f}, {reference.high:.2f}] of a log-mel spectrogram."
+    )
 
 
 def listed(items: Sequence[str]) -> str:

@@ -18,7 +18,9 @@ from .style import draw_panel, require_matplotlib
 HTML_SUFFIXES = (".html", ".htm")
 
 
-def write_report(submission: Path, release: Release, out: Path, baselines: Path | None = None) -> None:
+def write_report(
+    submission: Path, release: Release, out: Path, baselines: Path | None = None, probe: Path | None = None
+) -> None:
     """Explain one submission.
 
     Args:
@@ -26,13 +28,14 @@ def write_report(submission: Path, release: Release, out: Path, baselines: Path 
         release: the benchmark.
         out: an `.html` file, which is written anew; or a folder, which must not exist.
         baselines: folder of submissions to compare with; by default the baselines beside the submission.
+        probe: file that `igbo-align probe` wrote, to be shown too.
 
     Raises:
         ProblemsFound: problems of a submission, or the folder exists already (`folder.exists`).
         EnvironmentProblem: matplotlib is not installed (`environment.extra`).
     """
     _check(out)
-    _write(submission_document(gather(submission, release, baselines)), release, out)
+    _write(submission_document(gather(submission, release, baselines, probe)), release, out)
 
 
 def write_comparison(first: Path, second: Path, release: Release, out: Path) -> None:

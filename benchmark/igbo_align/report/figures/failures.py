@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...diagnostics.predictors import PREDICTORS
+from ...diagnostics.predictors import ACOUSTICS_FILE, PREDICTORS, predictor_values
 from ...diagnostics.slices import Slice
 from ...metrics.retrieval import expected_rank
 from ...protocol.spec import DIRECTIONS
@@ -29,7 +29,7 @@ _SHOWN_SLICES = 40
 
 
 def failure_panels(evidence: Evidence) -> list[Panel]:
-    """Figure 6 of the paper: duration against rank, words against similarity, rank by gender."""
+    """Figure 6 of the paper: duration against rank, words against similarity, rank by gender; then sound, if measured."""
     release, paired = evidence.release, evidence.similarity.paired
     ranks = expected_rank(evidence.scores.tracks["paper"]["speech_to_text"].standings)
     words = release.column("n_words").astype(np.float64)
@@ -43,6 +43,11 @@ def failure_panels(evidence: Evidence) -> list[Panel]:
             "Rank in track paper, speech to text; lower is better. Boxes: quartiles; whiskers: 5th to 95th percentile.",
             lambda axes: _draw_boxes(axes, genders, ranks),
         ),
+        *(
+            _scatter(evidence, predictor.name, values, "rank_speech_to_text", ranks)
+            for predictor, values in predictor_values(release).items()
+            if predictor.file == ACOUSTICS_FILE
+        ),
     ]
 
 
@@ -53,7 +58,8 @@ def _scatter(evidence: Evidence, predictor: str, x: NDArray[np.float64], outcome
         if (item.predictor, item.outcome) == (predictor, outcome)
     )
     label = next(item.label for item in PREDICTORS if item.name == predictor)
-    is_wide = x.min() > 0 and x.max() > _SPREAD * np.median(x)
+    known = x[np.isfinite(x)]
+    is_wide = known.min() > 0 and known.max() > _SPREAD * np.median(known)
 
     def draw(axes: Any) -> None:
         axes.plot(x, y, "o", color=_OUTCOMES[outcome][1], markersize=2.6, alpha=0.45, markeredgewidth=0)

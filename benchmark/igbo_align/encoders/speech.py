@@ -72,6 +72,12 @@ class FrameEncoder:
         """Hidden states (t, d) of one recording, the last ones by default, and how many of them hold the recording."""
         return self.states([self.extractor.features(waveform, sampling_rate)], layer)[0]
 
+    def layers(self, waveform: NDArray[np.float32], sampling_rate: int) -> list[Frames]:
+        """Every hidden state (t, d) of one recording without padding; the first is what goes into the first layer."""
+        features = self.extractor.features(waveform, sampling_rate)
+        states = self._run([features], output_hidden_states=True).hidden_states
+        return [rows[: self._held(features, len(rows))] for rows in (_numbers(layer)[0] for layer in states)]
+
     def states(self, batch: Sequence[Features], layer: int | None = None) -> list[tuple[Frames, int]]:
         """Hidden states (t, d) of each recording of a batch, and how many of them hold the recording.
 
@@ -79,9 +85,9 @@ class FrameEncoder:
             batch: from the extractor; all of one length unless the model may be given padding (`may_pad`).
             layer: index into the model's hidden states; its output by default.
         """
-        states = self._hidden_states(_padded(batch, self.family.fixed), layer)
-        fewer = states.shape[1] < max(map(length_of, batch))
-        held = [self.family.held(self.model, _held_features(features), fewer) for features in batch]
+        states = self._last(batch) if layer is None else self._layer(batch, layer)
+        whole = max(map(length_of, batch))
+        held = [self._held(features, states.shape[1] + length_of(features) - whole) for features in batch]
         if self.family.fixed:
             return list(zip(states, held, strict=True))
         return [(rows[:count], count) for rows, count in zip(states, held, strict=True)]
@@ -90,16 +96,16 @@ class FrameEncoder:
         """Whether padding leaves the frames as they are: not without a mask, nor before an adapter's convolutions."""
         return self.family.fixed or (_MASK in features and getattr(self.model, "adapter", None) is None)
 
-    def _hidden_states(self, arrays: Features, layer: int | None) -> NDArray[np.float32]:
-        """Float32 states (n, t, d): the model's output, or what a layer of it gave."""
-        import torch
+    def _held(self, features: Features, frames: int) -> int:
+        return self.family.held(self.model, _held_features(features), frames < length_of(features))
 
-        inputs = {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
-        cast = {name: x.to(self.model.dtype) if x.is_floating_point() else x for name, x in inputs.items()}
-        with torch.inference_mode():
-            if layer is None:
-                return self.model(**cast).last_hidden_state.float().cpu().numpy()
-            states = self.model(**cast, output_hidden_states=True).hidden_states
+    def _last(self, batch: Sequence[Features]) -> NDArray[np.float32]:
+        """The model's output, (n, t, d)."""
+        return _numbers(self._run(batch).last_hidden_state)
+
+    def _layer(self, batch: Sequence[Features], layer: int) -> NDArray[np.float32]:
+        """What a layer gave, (n, t, d)."""
+        states = self._run(batch, output_hidden_states=True).hidden_states
         if layer >= len(states):
             raise problem(
                 "usage",
@@ -108,34 +114,30 @@ class FrameEncoder:
                 expected=f"0 to {len(states) - 1}, the hidden states of this model",
                 mend="Choose one of them, or leave it out for the model's output.",
             )
-        return states[layer].float().cpu().numpy()
+        return _numbers(states[layer])
 
-    def layers(self, waveform: NDArray[np.float32], sampling_rate: int) -> list[NDArray[np.float32]]:
-        """Every hidden state (t, d) of one recording without padding; the first is what goes into the first layer."""
-        ...
+    def _run(self, batch: Sequence[Features], **options: bool) -> Any:
+        import torch
+
+        arrays = _padded(batch, self.family.fixed)
+        inputs = {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
+        cast = {name: x.to(self.model.dtype) if x.is_floating_point() else x for name, x in inputs.items()}
+        with torch.inference_mode():
+            return self.model(**cast, **options)
+
+
+def _numbers(states: Any) -> NDArray[np.float32]:
+    return states.float().cpu().numpy()
 
 
 def length_of(features: Features) -> int:
     """How long the input of a recording is; recordings of about one length make good batches."""
     return max(len(array) for array in features.values())
 
-    def layers(self, waveform: NDArray[np.float32], sampling_rate: int) -> list[NDArray[np.float32]]:
-        """Every hidden state (t, d) of one recording, without the frames that are padding."""
-        features = self.extractor(
-            waveform, sampling_rate=sampling_rate, return_tensors="pt", return_attention_mask=True
-        )
-        speech = -(-int(features.attention_mask.sum()) // 2)
-        return [states[:speech] for states in _every_state(self.model, {"input_features": features.input_features})]
-
 
 def _padded(batch: Sequence[Features], fixed: bool) -> Features:
     names = [name for name in batch[0] if not (fixed and name == _MASK)]
     return {name: _stacked([features[name] for features in batch]) for name in names}
-
-    def layers(self, waveform: NDArray[np.float32], sampling_rate: int) -> list[NDArray[np.float32]]:
-        """Every hidden state (t, d) of one recording."""
-        features = self.extractor(waveform, sampling_rate=sampling_rate, return_tensors="pt")
-        return _every_state(self.model, dict(features))
 
 
 def _stacked(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -149,16 +151,6 @@ def _stacked(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
 def _held_features(features: Features) -> int:
     """How many of the features hold the recording and are no padding."""
     return int(features[_MASK].sum()) if _MASK in features else length_of(features)
-
-
-def _every_state(model: Any, inputs: dict[str, Any]) -> list[NDArray[np.float32]]:
-    """Float32 states (t, d) of the only recording: what goes into the first layer, then what each layer gave."""
-    import torch
-
-    cast = {name: x.to(model.dtype) if x.is_floating_point() else x for name, x in inputs.items()}
-    with torch.inference_mode():
-        states = model(**cast, output_hidden_states=True).hidden_states
-    return [layer[0].float().numpy() for layer in states]
 
 
 def _whole(model: Any) -> Any:

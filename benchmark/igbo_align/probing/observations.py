@@ -11,6 +11,7 @@ from ..corpus.audio import load_waveform
 from ..corpus.pitch import HOP_S, hop_samples, pitch_hz, require_librosa, semitones
 from ..encoders.cache import cache_key
 from ..encoders.identity import EncoderIdentity
+from ..encoders.jobs import prepared_audio, versions
 from ..encoders.speech import load_speech_encoder
 from ..protocol.spec import Audio
 
@@ -37,11 +38,13 @@ class ObservationJob:
     encoder: EncoderIdentity
     audio: Audio
 
+    may_be_shared = True
+
     def key(self, audio_sha256: str) -> str:
         """Cache key of one recording's observations."""
-        prepared = self.audio.model_dump(include={"sampling_rate_hz", "resampler", "peak_normalise", "truncate_s"})
         encoder = {"id": self.encoder.id, "revision": self.encoder.revision}
-        return cache_key({"probe": _VERSION, "encoder": encoder, "audio": prepared, "audio_sha256": audio_sha256})
+        what = {"probe": _VERSION, "encoder": encoder, "audio_sha256": audio_sha256}
+        return cache_key(what | {"audio": prepared_audio(self.audio)} | versions("librosa", "scipy"))
 
     def check(self) -> None:
         """Fail before any worker starts if the model or librosa is not there."""

@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test check docs fuzz bench clean
+.PHONY: help demo test check docs dist hooks fuzz bench clean
+
+help:  ## List what can be made.
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile
 
 demo: .venv/base.stamp  ## Score the bundled submissions on the demo release and print the leaderboard.
 	$(BIN)/igbo-align leaderboard submissions --release demo
@@ -19,6 +22,13 @@ check: .venv/test.stamp  ## Lint and check types.
 docs: .venv/base.stamp  ## Build the site into site/; a broken link or anchor fails.
 	$(PIP) --editable '.[docs]'
 	$(BIN)/mkdocs build --strict
+
+dist: .venv/base.stamp  ## Build twice into dist/, compare the bytes, and run the demo from the wheel.
+	$(PIP) build hatchling
+	$(BIN)/python .github/scripts/build_release.py --out dist
+
+hooks: .venv/test.stamp  ## Check every commit before it is made, by pre-commit.
+	$(BIN)/pre-commit install
 
 fuzz: .venv/test.stamp  ## The long attack on the readers of submissions.
 	$(BIN)/python tests/bad_inputs/fuzz.py --mutations 50000

@@ -29,7 +29,7 @@ _SHOWN_SLICES = 40
 
 
 def failure_panels(evidence: Evidence) -> list[Panel]:
-    """Figure 6 of the paper: duration against rank, words against similarity, rank by gender; then sound, if measured."""
+    """Figure 6 of the paper: duration against rank, words against similarity, rank by gender; and sound."""
     release, paired = evidence.release, evidence.similarity.paired
     ranks = expected_rank(evidence.scores.tracks["paper"]["speech_to_text"].standings)
     words = release.column("n_words").astype(np.float64)

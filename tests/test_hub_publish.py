@@ -166,7 +166,7 @@ def test_nothing_from_waxal_is_published_before_its_licence_is_confirmed(waxal, 
         confirmed_licences(release, ["mit"])
     assert confirmed_licences(release, ["cc-by-3.0"]) == ["cc-by-3.0"]
     card = publication_card(Publication(release, "tests/igbo", ["cc-by-3.0"]))
-    assert "eight speakers" in card
+    assert "The recordings are those of WAXAL" in card
     assert "license: cc-by-3.0" in card
 
 

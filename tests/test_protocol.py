@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from igbo_align.files import canonical_json, sha256_of_bytes
+from igbo_align.protocol.address import parse_addresses
 from igbo_align.protocol.drawing import (
     draw_random_pools,
     draw_sample,
@@ -20,7 +22,7 @@ from igbo_align.protocol.drawing import (
     hard_pools,
     text_groups,
 )
-from igbo_align.protocol.spec import spec_for, spec_names
+from igbo_align.protocol.spec import parse_spec, spec_for, spec_names
 
 #: The demo release is data: a change of any frozen part is a new version, not an edit.
 DEMO_FINGERPRINT = "feb3ff3c828abf6ba62150e64b4e6f5ddc004a067b242cfc7a489e86461e934c"
@@ -45,13 +47,76 @@ def test_every_bundled_specification_is_valid():
         assert ia.load_spec(name).name == name
 
 
-def test_specification_is_chosen_by_source_and_fields_can_be_replaced():
-    assert spec_for(None, "google/WaxalNLP", None, None).name == "waxal-igbo"
-    assert spec_for(None, "google/WaxalNLP@main", None, None).name == "waxal-igbo"
-    assert spec_for(None, "/some/folder", None, None).name == "custom"
-    changed = spec_for("demo", "x", 10, 7)
+@pytest.mark.parametrize(
+    ("sources", "name"),
+    [
+        (["google/WaxalNLP"], "waxal-igbo"),
+        (["google/WaxalNLP@main"], "waxal-igbo"),
+        (["google/WaxalNLP#ibo_tts"], "waxal-igbo"),
+        (["google/WaxalNLP#hau_tts"], "waxal-hausa"),
+        (["google/WaxalNLP#ach_asr"], "custom"),
+        (["google/fleurs"], "fleurs-igbo"),
+        (["google/fleurs#yo_ng"], "custom"),
+        (["google/WaxalNLP#ibo_tts", "google/fleurs#ig_ng"], "igbo-speech"),
+        (["google/fleurs#ig_ng", "google/WaxalNLP#ibo_tts"], "custom"),
+        (["/some/folder"], "custom"),
+        ([], "custom"),
+    ],
+)
+def test_specification_is_chosen_by_source_and_config(sources, name):
+    assert spec_for(None, parse_addresses(sources), None, None).name == name
+
+
+def test_fields_of_a_specification_can_be_replaced():
+    changed = spec_for("demo", parse_addresses("x"), 10, 7)
     assert changed.sample.per_bucket == 10
     assert {changed.sample.seed, changed.split.seed, changed.pools.seed, changed.similarity_sample.seed} == {7}
+
+
+def test_every_tts_config_of_waxal_has_a_specification():
+    codes = ["ach", "ewe", "fat", "ful", "hau", "ibo", "kik", "lug", "luo", "nyn", "pcm", "swa", "twi", "yor"]
+    specs = [ia.load_spec(name) for name in spec_names() if name.startswith("waxal-")]
+    assert sorted(spec.source.config for spec in specs) == [f"{code}_tts" for code in codes]
+    official = ia.load_spec("waxal-igbo").model_dump(mode="json")
+    for spec in specs:
+        assert spec.source.config == f"{spec.language}_tts"
+        assert "has to be confirmed before publishing" in spec.source.licence
+        changed = {"name", "language", "source", "expected"}
+        document = spec.model_dump(mode="json")
+        assert {name for name in official if document[name] != official[name]} <= changed
+        assert document["source"]["revision"] == official["source"]["revision"]
+        if spec.name != "waxal-igbo":
+            assert set(document["expected"].values()) == {None}
+            assert "Igbo" not in json.dumps(document)
+
+
+#: Canonical JSON of the specifications that releases already carry: a new optional field must leave it alone.
+FROZEN_SPECS = {
+    "custom": "6fb3a47ae691cf26271f1ee226546b7cbfadac0a274d9fe8c071d2eac31609ab",
+    "demo": "336edce7f4b52c048422f5eebff07f8abd87260b845272726c608cd170feaaf0",
+    "waxal-igbo": "482da59ad9028c58eb21dc2df131e49fc9b67db1dc020605ec8dcef2f9faa241",
+}
+
+
+@pytest.mark.parametrize("name", FROZEN_SPECS)
+def test_old_specifications_keep_their_canonical_json(name):
+    assert sha256_of_bytes(canonical_json(ia.load_spec(name).model_dump(mode="json"))) == FROZEN_SPECS[name]
+
+
+def test_optional_fields_are_written_only_where_they_are_set():
+    document = ia.load_spec("igbo-speech").model_dump(mode="json")
+    assert document["source"]["name"] == "waxal"
+    assert "files" not in document["source"]
+    assert document["further_sources"][0]["files"] == "{config}/{split}/*.parquet"
+    assert parse_spec(json.dumps(document).encode(), "again") == ia.load_spec("igbo-speech")
+
+
+@pytest.mark.parametrize("change", [{"name": None}, {"name": "waxal"}, {"name": "Two words"}, {"dataset": ""}])
+def test_several_sources_need_names_of_their_own(change):
+    document = ia.load_spec("igbo-speech").model_dump(mode="json")
+    document["further_sources"][0] |= change
+    with pytest.raises(ia.ProblemsFound, match=r"spec\.schema"):
+        parse_spec(json.dumps(document).encode(), "spec.json")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from igbo_align.corpus.build import matching_recordings
 from igbo_align.corpus.source import open_corpus
 from igbo_align.encoders.identity import resolve_encoder
 from igbo_align.encoders.jobs import SpeechJob
+from igbo_align.protocol.address import parse_addresses
 
 pytestmark = pytest.mark.real_data
 
@@ -39,7 +40,7 @@ def test_rebuilding_the_demo_gives_the_same_fingerprint(prompts, encoders_folder
 
 def test_the_demo_vectors_are_those_of_the_real_encoders(prompts, encoders, demo, tmp_path):
     chosen = list(range(0, 699, 70))
-    corpus = open_corpus(str(prompts), demo.spec.source, None, None)
+    corpus = open_corpus(parse_addresses(str(prompts)), demo.spec)
     wanted = {demo.ids[i]: demo.column("audio_sha256")[i] for i in chosen}
     job = SpeechJob(resolve_encoder("openai/whisper-tiny.en"), "mean", demo.spec.audio)
     stored = demo.embeddings("speech")

@@ -18,7 +18,7 @@ DEFINED_ON = "2026-11-23"
 def baseline_card(baseline: Baseline, outcome: Outcome, inputs: Inputs) -> Card:
     """What was encoded with what, how the spaces were brought together, and how many numbers that took."""
     release = inputs.release
-    licence = release.spec.source.licence
+    licence = release.spec.licence
     document = {
         "schema_version": 1,
         "system": {"name": baseline.name, "org": "baselines", "revision": "1", "licence": licence[:200] or "unknown"},

@@ -17,6 +17,7 @@ from ..encoders.identity import EncoderIdentity, resolve_encoder
 from ..encoders.jobs import SpeechJob
 from ..encoders.presets import prompt_of
 from ..encoders.text_jobs import SentenceJob
+from ..protocol.address import SourceTexts
 from ..protocol.release import Release
 from .inputs import Inputs, RecordingVectors, Vectors, reference_encoder
 
@@ -26,14 +27,14 @@ class Sources:
     """Where recordings come from and what encodes them.
 
     Attributes:
-        source: folder or Hub id of the corpus; None for the release's own audio.
+        source: folder or Hub id of the corpus, several as in the build; None for the release's own audio.
         speech_encoder: Hub id or folder; None for the release's reference encoder.
         text_encoder: Hub id or folder; None for the release's reference vectors.
         workers: processes that encode.
         cache_file: of encoded vectors.
     """
 
-    source: str | None = None
+    source: SourceTexts = None
     speech_encoder: str | None = None
     text_encoder: str | None = None
     workers: int | None = None
@@ -41,7 +42,7 @@ class Sources:
 
     def has_recordings(self, release: Release) -> bool:
         """Whether recordings are at hand: from the source, or in the release."""
-        return self.source is not None or (release.folder / "audio").is_dir()
+        return bool(self.source) or (release.folder / "audio").is_dir()
 
 
 def encode_recordings(inputs: Inputs, sources: Sources, poolings: Sequence[str], progress: Progress) -> Inputs:

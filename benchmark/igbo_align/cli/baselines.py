@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .console import progress_bar, say, say_notice, stdout
-from .options import ReleaseOption
+from .options import ReleaseOption, SourceOption
 
 
 def baseline(
@@ -17,9 +17,7 @@ def baseline(
     out: Annotated[Path, typer.Option(help="Folder of submissions; one new folder below it for each baseline.")],
     release: ReleaseOption = "demo",
     seeds: Annotated[int, typer.Option(min=1, help="Repeat the trained ones with this many seeds.")] = 1,
-    source: Annotated[
-        str | None, typer.Option(help="Where the recordings are, for baselines that look at frames.")
-    ] = None,
+    source: SourceOption = None,
     speech_encoder: Annotated[
         str | None, typer.Option("--speech-encoder", help="Of the frames; the release's reference encoder by default.")
     ] = None,

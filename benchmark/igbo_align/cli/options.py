@@ -22,6 +22,13 @@ TextOption = Annotated[
         "--text-encoder", help="Hub id, folder, or a short name of `igbo-align encoders`; optionally `id@revision`."
     ),
 ]
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        help="Where the recordings are, unless the release holds them; repeated as in its build if it has several.",
+    ),
+]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes that encode; one a core by default.")
 ]

@@ -9,12 +9,15 @@ import typer
 
 from ..problems import problem
 from .console import print_json, progress_bar, say, stdout
-from .options import JsonOption, ReleaseOption, SpeechOption, TextOption, WorkersOption
+from .options import JsonOption, ReleaseOption, SourceOption, SpeechOption, TextOption, WorkersOption
 
 
 def build(
-    source: Annotated[str, typer.Option(help="Hub dataset id, or a folder of parquet shards in the WAXAL layout.")],
     out: Annotated[Path, typer.Option(help="The new release folder.")],
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="`org/name[@revision][#config]` on the Hub, or `folder[#config]`; may be repeated."),
+    ] = None,
     config: Annotated[str | None, typer.Option(help="Config of the source, for example ibo_tts.")] = None,
     revision: Annotated[str | None, typer.Option(help="40-character commit of a Hub dataset.")] = None,
     speech_encoder: SpeechOption = None,
@@ -31,12 +34,13 @@ def build(
 ) -> None:
     """Make a release: filter, sample, split, draw pools, and encode with two encoders."""
     from ..corpus.build import BuildRequest, build_release
+    from ..protocol.address import parse_addresses
     from ..protocol.spec import spec_for
 
     request = BuildRequest(
         source=source,
         out=out,
-        spec=spec_for(spec, source, per_bucket, seed),
+        spec=spec_for(spec, parse_addresses(source, config, revision), per_bucket, seed),
         config=config,
         revision=revision,
         speech_encoder=speech_encoder,
@@ -70,7 +74,7 @@ def encode(
         str | None, typer.Option("--mteb-model", help="A model of MTEB that hears and reads, instead of two encoders.")
     ] = None,
     release: ReleaseOption = "demo",
-    source: Annotated[str | None, typer.Option(help="Where the recordings are, unless the release holds them.")] = None,
+    source: SourceOption = None,
     pooling: Annotated[str, typer.Option(help="mean, masked-mean, masked-mean-std, first or max.")] = "mean",
     layer: Annotated[int | None, typer.Option(min=0, help="Pool this hidden state instead of the last.")] = None,
     long_audio: Annotated[str, typer.Option(help="truncate to 30 s, or chunk into windows of 30 s.")] = "truncate",

@@ -114,7 +114,9 @@ def comparison_table(names: Sequence[str], comparisons: dict[str, TrackCompariso
 def profile_lines(profile: dict[str, Any]) -> list[str]:
     """What a build found in its source, a line each."""
     held = profile["duration_s"]
+    sources = [f"sources              {_listed(profile['sources'])}"] if "sources" in profile else []
     return [
+        *sources,
         f"records              {profile['records']}",
         f"kept                 {profile['kept']}",
         f"excluded             {_listed(profile['excluded'])}",

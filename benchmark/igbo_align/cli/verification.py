@@ -10,7 +10,7 @@ import typer
 
 from ..problems import ProblemsFound
 from .console import print_json, print_problems, progress_bar, say, stdout
-from .options import JsonOption, ReleaseOption
+from .options import JsonOption, ReleaseOption, SourceOption
 
 _OUTCOMES = {
     "verified": "Verified: both sides of the sample are what the encoders return.",
@@ -24,7 +24,7 @@ _OUTCOMES = {
 def verify(
     submission: Path,
     release: ReleaseOption = "demo",
-    source: Annotated[str | None, typer.Option(help="Where the recordings are, unless the release holds them.")] = None,
+    source: SourceOption = None,
     sample: Annotated[int, typer.Option(min=1, help="Pairs to encode again.")] = 32,
     salt: Annotated[
         str, typer.Option(help="Something that nobody knew when the submission was made, for example a later commit.")

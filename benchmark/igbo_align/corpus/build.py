@@ -25,10 +25,12 @@ from ..encoders.settings import parse_settings
 from ..encoders.text_jobs import SentenceJob
 from ..files import new_folder, readable_json, refuse_existing, sha256_of_bytes, sha256_of_file, write_text
 from ..problems import problem
+from ..protocol.address import SourceTexts, parse_addresses
 from ..protocol.release import SPLITS, Release, fingerprint_of, read_release
 from ..protocol.spec import BenchmarkSpec
 from ..submission.parquet_format import vectors_array, write_parquet
 from .acoustics import MEASURE_VERSION, AcousticsJob, acoustics_table
+from .audio_table import write_audio
 from .card import dataset_card
 from .selection import Kept, Selection, select_records, unmet_expectations
 from .source import Corpus, open_corpus
@@ -53,11 +55,11 @@ class BuildRequest:
     """What to build.
 
     Attributes:
-        source: folder or Hub dataset id.
+        source: folders or Hub dataset ids; None for what the specification names.
         out: the new release folder.
         spec: the specification.
-        config: config of the source; by default the specification's for its own dataset.
-        revision: commit of a Hub dataset; by default the specification's.
+        config: config of a single source; by default the specification's for its own dataset.
+        revision: commit of a single Hub dataset; by default the specification's.
         speech_encoder: Hub id or folder; by default the specification's.
         text_encoder: Hub id or folder; by default the specification's.
         with_audio: keep the recordings in the release.
@@ -67,7 +69,7 @@ class BuildRequest:
         cache_file: of encoded vectors.
     """
 
-    source: str
+    source: SourceTexts
     out: Path
     spec: BenchmarkSpec
     config: str | None = None
@@ -103,7 +105,7 @@ def build_release(request: BuildRequest, progress: Progress, found: Callable[[di
     """
     refuse_existing(request.out)
     spec = request.spec
-    corpus = open_corpus(request.source, spec.source, request.config, request.revision)
+    corpus = open_corpus(parse_addresses(request.source, request.config, request.revision), spec)
     speech_encoder = resolve_encoder(request.speech_encoder or spec.speech_encoder.id)
     text_encoder = resolve_encoder(request.text_encoder or spec.text_encoder.id)
     with progress("Reading recordings", spec.expected.records) as advance:
@@ -129,7 +131,7 @@ def build_release(request: BuildRequest, progress: Progress, found: Callable[[di
         for (modality, slug), by_id in vectors.items():
             _write_embeddings(folder / "embeddings" / modality / slug, pairs, by_id)
         if request.with_audio:
-            _write_audio(folder / "audio", pairs, dict(recordings(corpus, kept)))
+            write_audio(folder / "audio", pairs, recordings(corpus, kept))
         write_text(folder / "README.md", dataset_card(folder, spec, profile))
         manifest["files"] = {
             path.relative_to(folder).as_posix(): sha256_of_file(path)
@@ -224,14 +226,6 @@ def _write_embeddings(folder: Path, pairs: pa.Table, vectors: dict[str, NDArray[
         write_parquet(folder / f"{split}.parquet", pa.table({"id": ids, "embedding": vectors_array(matrix)}))
 
 
-def _write_audio(folder: Path, pairs: pa.Table, audio: dict[str, bytes]) -> None:
-    for split, rows in _by_split(pairs):
-        ids = rows.column("id").to_pylist()
-        cells = [{"bytes": audio[name], "path": f"{name}.mp3"} for name in ids]
-        kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-        write_parquet(folder / f"{split}.parquet", pa.table({"id": ids, "audio": pa.array(cells, kind)}))
-
-
 def _by_split(pairs: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     for split in SPLITS:
         yield split, pairs.filter(pc.field("split") == split).combine_chunks()
@@ -248,7 +242,7 @@ def _manifest(
     return {
         "schema_version": 1,
         "package_version": __version__,
-        "source": corpus.provenance,
+        **corpus.provenance,
         "profile": profile,
         "excluded_ids": dict(sorted(selection.excluded.items())),
         "unmet_expectations": unmet,

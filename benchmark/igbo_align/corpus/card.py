@@ -32,9 +32,9 @@ configs:
 
 {notice}A frozen benchmark of speech-text alignment: find the transcript of a recording among 100, and the reverse.
 
-- Source: {spec.source.dataset or "see manifest.json"}; {counts}.
-- Licence: {spec.source.licence or "that of the source"}
-- Attribution: {spec.source.attribution or "see the source"}
+- Source: {" and ".join(source.dataset for source in spec.sources) or "see manifest.json"}; {counts}.
+- Licence: {spec.licence or "that of the source"}
+- Attribution: {spec.attribution or "see the source"}
 - Language: {spec.language}
 """
 

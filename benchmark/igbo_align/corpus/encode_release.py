@@ -6,7 +6,6 @@ import functools
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,6 +17,7 @@ from ..encoders.throughput import Throughput
 from ..files import readable_json, refuse_existing
 from ..metrics.sharding import Place
 from ..problems import problem
+from ..protocol.address import SourceTexts, parse_addresses
 from ..protocol.release import SPLITS, Release
 from ..submission.card import parse_card
 from ..submission.reading import Embeddings, Submission
@@ -25,7 +25,7 @@ from ..submission.writing import write_submission
 from .build import Progress, matching_recordings, silent_progress
 from .encode_card import encoding_card
 from .encode_request import EncodeRequest, Jobs, jobs_of
-from .source import open_corpus
+from .source import Corpus, open_corpus
 from .text_normalisation import normalise_text, require_variant, text_variant
 
 
@@ -88,16 +88,16 @@ def _encode_share(jobs: Jobs, request: EncodeRequest, release: Release, place: P
         share.encode(jobs.speech, recordings, jobs.speech_side.cache_file, advance, request.workers)
 
 
-def release_recordings(release: Release, source: str | None) -> Iterable[tuple[str, bytes]]:
+def release_recordings(release: Release, source: SourceTexts) -> Iterable[tuple[str, bytes]]:
     """Id and encoded audio of every pair: from the release, or from the source that it was built from."""
     folder = release.folder / "audio"
-    if folder.is_dir() and source is None:
+    if folder.is_dir() and not source:
         return _stored_recordings(folder)
     wanted = dict(zip(release.ids, release.column("audio_sha256").tolist(), strict=True))
     return matching_recordings(_corpus(release, source), wanted)
 
 
-def release_texts(release: Release, source: str | None) -> list[tuple[str, str]]:
+def release_texts(release: Release, source: SourceTexts) -> list[tuple[str, str]]:
     """Id and normalised text of every pair: from the release, or from its source where the release leaves them out."""
     texts = release.pairs.column("text").to_pylist()
     if None not in texts:
@@ -107,9 +107,8 @@ def release_texts(release: Release, source: str | None) -> list[tuple[str, str]]
     return [(name, found[name]) for name in release.ids]
 
 
-def _corpus(release: Release, source: str | None) -> Any:
-    spec = release.spec.source
-    if source is None and not spec.revision:
+def _corpus(release: Release, source: SourceTexts) -> Corpus:
+    if not source and not all(held.revision for held in release.spec.sources):
         raise problem(
             "source.missing",
             "--source",
@@ -117,7 +116,9 @@ def _corpus(release: Release, source: str | None) -> Any:
             expected="the corpus that the release was built from",
             mend="Name its folder or its Hub id with --source.",
         )
-    return open_corpus(source or spec.dataset, spec, None, None)
+    several = "source" in release.pairs.column_names
+    names = [held["name"] for held in release.manifest["sources"]] if several else None
+    return open_corpus(parse_addresses(source), release.spec, names)
 
 
 def _stored_recordings(folder: Path) -> Iterable[tuple[str, bytes]]:

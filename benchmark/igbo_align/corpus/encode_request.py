@@ -18,6 +18,7 @@ from ..encoders.settings import Settings
 from ..encoders.speech import SpeechEncoder
 from ..encoders.text import TextEncoder
 from ..encoders.text_jobs import SentenceJob, TextJob
+from ..protocol.address import SourceTexts
 from ..protocol.spec import BenchmarkSpec
 
 
@@ -29,7 +30,8 @@ class EncodeRequest:
         speech_encoder: Hub id, folder or short name, or an object with `encode_speech`.
         text_encoder: Hub id, folder or short name, or an object with `encode_text`.
         out: the new submission folder.
-        source: where the recordings are; by default the release's own audio, else the specification's dataset.
+        source: where the recordings are, several as in the build; by default the release's own audio, else what the
+            specification names.
         pooling: of the speech frames.
         layer: whose hidden states are pooled; the model's output by default.
         long_audio: `truncate` or `chunk`.
@@ -47,7 +49,7 @@ class EncodeRequest:
     speech_encoder: str | SpeechEncoder
     text_encoder: str | TextEncoder
     out: str | Path
-    source: str | None = None
+    source: SourceTexts = None
     pooling: str = "mean"
     layer: int | None = None
     long_audio: str = "truncate"

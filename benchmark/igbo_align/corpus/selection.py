@@ -14,7 +14,7 @@ from ..problems import printable
 from ..protocol.spec import Audio, BenchmarkSpec
 from ..submission.limits import MAX_ID_LENGTH
 from .audio import UndecodableAudio, duration_s
-from .source import Record
+from .layouts import Record
 from .text_normalisation import TextStatistics, normalise_text, text_statistics
 
 
@@ -31,6 +31,7 @@ class Kept:
     duration_s: float
     audio_sha256: str
     statistics: TextStatistics
+    source: str = ""
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Selection:
         marked = sum(item.statistics.n_tone_marks > 0 for item in self.kept)
         dotted = sum(item.statistics.n_dotted > 0 for item in self.kept)
         n = max(len(self.kept), 1)
+        sources = Counter(item.source for item in self.kept if item.source)
         return {
             "records": self.records,
             "kept": len(self.kept),
@@ -66,7 +68,7 @@ class Selection:
             "share_with_tone_marks": marked / n,
             "share_with_dotted_letters": dotted / n,
             "mean_words": sum(item.statistics.n_words for item in self.kept) / n,
-        }
+        } | ({"sources": dict(sorted(sources.items()))} if sources else {})
 
 
 def select_records(records: Iterable[Record], audio: Audio) -> Selection:
@@ -128,5 +130,6 @@ def _judge(record: Record, audio: Audio, seen: set[str]) -> Kept | str:
         source_split=record.source_split,
         duration_s=round(seconds, 6),
         audio_sha256=sha256_of_bytes(record.audio),
-        statistics=text_statistics(record.text, text),
+        statistics=text_statistics(record.cased_text or record.text, text),
+        source=record.source,
     )

@@ -1,107 +1,218 @@
-"""Opening a corpus: a Hub dataset or a local folder of parquet shards, through the same `datasets` loading code."""
+"""Opening a corpus: folders and Hub datasets, one or several, through the same `datasets` loading code."""
 
 from __future__ import annotations
 
+import csv
+import glob
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..files import canonical_json, sha256_of_bytes, sha256_of_file
 from ..problems import problem, shortened
-from ..protocol.spec import Source
+from ..protocol.address import Address, source_names
+from ..protocol.spec import BenchmarkSpec, Source, known_source
+from .folders import METADATA, FolderFiles, find_files
+from .layouts import Reader, Record, reader_of
+from .libraries import guarded, require_datasets
 
-#: Columns that a source must have, as google/WaxalNLP names them for its TTS configs.
-COLUMNS = ("id", "speaker_id", "text", "locale", "gender", "audio")
-_SHARD = re.compile(r"(?:(?P<config>.+)-)?(?P<split>train|validation|test)-\d{5}(?:-of-\d{5})?\.parquet")
+#: Rows that are read at once from a parquet file; recordings are large.
+_BATCH_ROWS = 16
 
 
-@dataclass(frozen=True)
-class Record:
-    """One record of a source, as it stands there; `audio` is the encoded bytes, None where there are none."""
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One opened table.
 
-    id: Any
-    speaker_id: str
-    text: Any
-    locale: str
-    gender: str
-    audio: bytes | None
-    source_split: str
+    Attributes:
+        where: names it in a problem.
+        dataset: of the `datasets` library, its audio not decoded.
+        reader: turns its rows into records.
+        split_of: split of a recording, by the path of its file.
+    """
+
+    where: str
+    dataset: Any
+    reader: Reader
+    split_of: Callable[[str | None], str]
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedSource:
+    """One source: its tables, which splits of it are wanted, its name among several, and where it comes from."""
+
+    tables: Sequence[Table]
+    splits: tuple[str, ...]
+    provenance: dict[str, Any]
+    name: str = ""
+
+    def records(self) -> Iterator[Record]:
+        """All records, in the order of the source."""
+        for table in self.tables:
+            rows = iter(table.dataset)
+            while (record := guarded(lambda rows=rows, table=table: self._next(rows, table), table.where)) is not None:
+                if record.source_split in (*self.splits, ""):
+                    yield record
+
+    def _next(self, rows: Iterator[dict[str, Any]], table: Table) -> Record | None:
+        row = next(rows, None)
+        return None if row is None else table.reader.record(row, table.split_of, self.name)
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """An opened source that can be read several times.
+    """Opened sources that can be read several times."""
 
-    Attributes:
-        datasets: split name -> `datasets` object whose audio column is not decoded.
-        provenance: where the records come from, for the manifest.
-    """
-
-    datasets: dict[str, Any]
-    provenance: dict[str, Any]
+    sources: Sequence[OpenedSource]
 
     def records(self) -> Iterator[Record]:
-        """All records, split by split, in the order of the source.
+        """All records, source by source, each in its own order.
 
         Raises:
-            ProblemsFound: a shard cannot be read (`source.unreadable`).
+            ProblemsFound: a file cannot be read (`source.unreadable`).
         """
-        for split, dataset in self.datasets.items():
-            rows = iter(dataset)
-            while (row := _next_row(rows, split)) is not None:
-                yield _record(row, split)
+        for source in self.sources:
+            yield from source.records()
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Where the records come from, as the manifest holds it: `source`, or a list `sources`."""
+        if len(self.sources) == 1:
+            return {"source": self.sources[0].provenance}
+        return {"sources": [{"name": source.name} | source.provenance for source in self.sources]}
 
 
-def open_corpus(source: str, spec: Source, config: str | None, revision: str | None) -> Corpus:
-    """Open a source.
+def open_corpus(addresses: Sequence[Address], spec: BenchmarkSpec, names: Sequence[str] | None = None) -> Corpus:
+    """Open the sources of a release.
 
     Args:
-        source: a folder of parquet shards, or a Hub dataset id, optionally `id@revision`.
-        spec: the specification's source; its config and revision are used for its own dataset.
-        config: name of the config; needed where a folder holds several.
-        revision: 40-character commit of a Hub dataset.
+        addresses: where they are; none for the datasets that the specification names.
+        spec: whose sources these are, in its order.
+        names: what several sources are called; by default as in the specification, else after their datasets.
 
     Raises:
         ProblemsFound: `source.missing`, `source.revision`, `source.column` or `source.unreadable`.
+        UsageProblem: another number of sources than the specification has, or than there are names (`usage`).
         EnvironmentProblem: the `build` extra is not installed, or the Hub cannot be reached.
     """
-    folder = Path(source)
+    addresses = list(addresses) or _own_addresses(spec)
+    described = spec.sources if spec.source.dataset else (spec.source,) * len(addresses)
+    expected = list(names) if names else [source.title for source in described]
+    if not len(addresses) == len(expected) == len(described):
+        raise problem(
+            "usage",
+            "--source",
+            found=f"{len(addresses)} sources",
+            expected=f"{len(expected)}: {', '.join(expected)}",
+            mend="Repeat --source, once for each of these and in this order.",
+        )
+    opened = [_open(address, source) for address, source in zip(addresses, described, strict=True)]
+    if len(opened) == 1:
+        return Corpus(opened)
+    stated = [source.name for source in described if source.name] if spec.further_sources else source_names(addresses)
+    return Corpus([replace(source, name=name) for source, name in zip(opened, names or stated, strict=True)])
+
+
+def _own_addresses(spec: BenchmarkSpec) -> list[Address]:
+    if not spec.source.dataset:
+        raise problem(
+            "usage",
+            "--source",
+            found="no source",
+            expected="a folder, or a Hub dataset id `org/name@revision#config`; or a --spec that names its own",
+            mend="Name what to build from.",
+        )
+    return [source.address for source in spec.sources]
+
+
+def _open(address: Address, spec: Source) -> OpenedSource:
+    folder = Path(address.place)
     if folder.is_dir():
-        return _open_folder(folder, config, spec.splits)
-    name, _, named_revision = source.partition("@")
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        return _open_folder(folder, address.config, spec.splits)
+    if address.place.count("/") != 1 or address.place.startswith((".", "/", "~")):
         raise problem(
             "source.missing",
             "--source",
-            found=f"no folder {source!r}",
+            found=f"no folder {address.place!r}",
             expected="a folder of parquet shards, or a Hub dataset id `org/name`",
             mend="Check the path.",
         )
-    is_own = name == spec.dataset
-    chosen = revision or named_revision or (spec.revision if is_own else None)
-    return _open_hub(name, config or (spec.config if is_own else None), chosen, spec.splits)
+    return _open_hub(address, spec)
 
 
-def _open_folder(folder: Path, config: str | None, splits: tuple[str, ...]) -> Corpus:
-    shards = _find_shards(folder, config, splits)
-    datasets = require_datasets()
-    datasets.disable_progress_bars()  # of finding local files; a download from the Hub shows its own
-    files = {split: [str(path) for path in paths] for split, paths in shards.items()}
-    opened = _guarded(lambda: datasets.load_dataset("parquet", data_files=files, streaming=True), folder.name)
-    hashes = {path.relative_to(folder).as_posix(): sha256_of_file(path) for paths in shards.values() for path in paths}
+def _open_folder(folder: Path, config: str | None, splits: tuple[str, ...]) -> OpenedSource:
+    found = find_files(folder, config, splits)
+    require_datasets().disable_progress_bars()  # of finding local files; a download from the Hub shows its own
+    tables = [_parquet_table(paths, split, folder) for split, paths in found.tables.items()] or _metadata_tables(
+        found, folder
+    )
+    listed = [path for paths in found.tables.values() for path in paths] or found.metadata
+    hashes = {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in listed}
+    root = folder.resolve()
+    beside = {path.relative_to(root).as_posix(): sha256_of_file(path) for path in found.recordings}
     provenance = {
         "kind": "folder",
-        "dataset": folder.resolve().name,
+        "dataset": root.name,
         "config": config,
-        "revision": f"sha256:{sha256_of_bytes(canonical_json(hashes))}",
+        "revision": f"sha256:{sha256_of_bytes(canonical_json(hashes | beside))}",
         "files": hashes,
     }
-    return Corpus({split: _undecoded(opened[split], split) for split in shards}, provenance)
+    return OpenedSource(tables, splits, provenance)
 
 
-def _open_hub(name: str, config: str | None, revision: str | None, splits: tuple[str, ...]) -> Corpus:
+def _parquet_table(paths: Sequence[Path], split: str, folder: Path) -> Table:
+    from pyarrow.dataset import ParquetFragmentScanOptions
+
+    options = {
+        "batch_size": _BATCH_ROWS,
+        "fragment_scan_options": ParquetFragmentScanOptions(use_buffered_stream=True, pre_buffer=False),
+    }
+    dataset = _streamed("parquet", paths, folder.name, **options)
+    return _table(dataset, split, lambda _: split, folder.resolve(), folder.resolve())
+
+
+def _metadata_tables(found: FolderFiles, folder: Path) -> list[Table]:
+    """Tables of metadata, each with the recordings beside it."""
+    root = folder.resolve()
+    splits = {path.relative_to(root).as_posix(): split for path, split in found.recordings.items()}
+    tables = []
+    for path in found.metadata:
+        where, kind = path.relative_to(folder).as_posix(), METADATA[path.name]
+        options = _csv_options(path, where) if kind == "csv" else {}
+        dataset = _streamed(kind, [path], where, **options)
+        tables.append(_table(dataset, where, lambda file: splits.get(file or "", ""), root, path.parent.resolve()))
+    return tables
+
+
+def _csv_options(path: Path, where: str) -> dict[str, Any]:
+    """CSV cells are text: no `NA` becomes a missing value, and no id loses its zeros."""
+    datasets = require_datasets()
+
+    def header() -> list[str]:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return next(csv.reader(file), [])
+
+    text = datasets.Features({name: datasets.Value("string") for name in guarded(header, where)})
+    return {"keep_default_na": False, "na_filter": False, "features": text}
+
+
+def _streamed(kind: str, paths: Sequence[Path], where: str, **options: Any) -> Any:
+    """Files as a streamed dataset whose columns are known."""
+    datasets = require_datasets()
+    files = [glob.escape(str(path)) for path in paths]  # names are read as patterns
+    opened = guarded(
+        lambda: datasets.load_dataset(kind, data_files=files, split="train", streaming=True, **options), where
+    )
+    # The only way to learn a streamed dataset's columns.
+    return opened if opened.features is not None else guarded(opened._resolve_features, where)  # noqa: SLF001
+
+
+def _open_hub(address: Address, spec: Source) -> OpenedSource:
+    known = spec if spec.dataset == address.place else known_source(address.place)
+    revision = address.revision or (known.revision if known else None)
+    config = address.config or (spec.config if known is spec else None)
     if revision is None or not re.fullmatch(r"[0-9a-f]{40}", revision):
         raise problem(
             "source.revision",
@@ -110,113 +221,46 @@ def _open_hub(name: str, config: str | None, revision: str | None, splits: tuple
             expected="the 40-character commit of the dataset, because branches move",
             mend="Pass --revision with the commit that the dataset's page shows under Files, History.",
         )
-    datasets = require_datasets()
-    opened = _guarded(lambda: datasets.load_dataset(name, config, revision=revision), name, hub=True)
-    provenance = {"kind": "hub", "dataset": name, "config": config, "revision": revision}
-    present = [split for split in splits if split in opened]
-    return Corpus({split: _undecoded(opened[split], split) for split in present}, provenance)
-
-
-def require_datasets() -> Any:
-    """The `datasets` library, or a problem that names the extra to install."""
-    try:
-        import datasets
-    except ImportError as error:
-        raise problem(
-            "environment.extra",
-            "datasets",
-            found="no library for reading corpora",
-            expected="the extra `build`",
-            mend="Install it: pip install 'igbo-align[build]'.",
-        ) from error
-    return datasets
-
-
-def _find_shards(folder: Path, config: str | None, splits: tuple[str, ...]) -> dict[str, list[Path]]:
-    shards: dict[str, list[Path]] = {split: [] for split in splits}
-    configs = set()
-    for path in sorted(folder.rglob("*.parquet")):
-        match = _SHARD.fullmatch(path.name)
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)  # half-written downloads
-        if match and not hidden and match["split"] in shards and config in (None, match["config"]):
-            shards[match["split"]].append(path)
-            configs.add(match["config"] or "")
-    if len(configs) != 1:
+    opened = _from_hub(address.place, config, revision, known)
+    splits = [split for split in spec.splits if split in opened]
+    if not splits:
         raise problem(
             "source.missing",
-            "--source" if not configs else "--config",
-            found=f"shards of {len(configs)} configs: {shortened(sorted(configs))}" if configs else "no parquet shards",
-            expected="files such as ibo-train-00000-of-00002.parquet, of one config",
-            mend="Name the config with --config." if configs else "Check the folder.",
+            address.place,
+            found=f"only the splits {shortened(sorted(opened))}",
+            expected=f"one of {', '.join(spec.splits)}",
+            mend="Name the splits to read in a specification, and it with --spec.",
         )
-    return {split: paths for split, paths in shards.items() if paths}
+    tables = [_table(opened[split], split, lambda _, split=split: split) for split in splits]
+    provenance = {"kind": "hub", "dataset": address.place, "config": config, "revision": revision}
+    return OpenedSource(tables, spec.splits, provenance)
 
 
-def _undecoded(dataset: Any, split: str) -> Any:
-    """The dataset with bytes instead of decoded audio, its columns checked."""
+def _from_hub(dataset: str, config: str | None, revision: str, known: Source | None) -> Any:
+    """Split -> opened table, every file of it fetched."""
     datasets = require_datasets()
-    if dataset.features is None:
-        dataset = dataset._resolve_features()  # noqa: SLF001 - the only way to learn a streamed dataset's columns
-    features = dataset.features
-    missing = [name for name in COLUMNS if name not in features]
-    if missing:
+    if known is None or known.files is None:
+        return guarded(lambda: datasets.load_dataset(dataset, config, revision=revision), dataset, hub=True)
+    if config is None:
         raise problem(
-            "source.column",
-            split,
-            found=f"no column {', '.join(missing)} among {shortened(sorted(features))}",
-            expected=f"the columns {', '.join(COLUMNS)}",
-            mend="Rename the columns, or choose a config in the layout of google/WaxalNLP's TTS configs.",
+            "source.missing",
+            "--config",
+            found="no config",
+            expected=f"one of {dataset}, such as {known.config}",
+            mend="Name it: --source org/name#config.",
         )
-    if isinstance(features["audio"], datasets.Audio):
-        dataset = dataset.cast_column("audio", datasets.Audio(decode=False))
-    elif not (isinstance(features["audio"], dict) and "bytes" in features["audio"]):
-        raise _wrong_type(split, "audio", features["audio"], "bytes of encoded audio with their path")
-    for name in ("id", "text"):
-        if getattr(features[name], "dtype", None) not in ("string", "large_string"):
-            raise _wrong_type(split, name, features[name], "strings")
-    return dataset.select_columns(list(COLUMNS))
+    pattern = known.files.replace("{config}", config)
+    files = {split: pattern.replace("{split}", split) for split in known.splits}
+    return guarded(lambda: datasets.load_dataset(dataset, data_files=files, revision=revision), dataset, hub=True)
 
 
-def _wrong_type(split: str, name: str, found: Any, expected: str) -> Exception:
-    return problem(
-        "source.column",
-        f"{split}/{name}",
-        found=f"a column of type {str(found)[:80]}",
-        expected=expected,
-        mend="Store the corpus in the layout of google/WaxalNLP's TTS configs.",
-    )
-
-
-def _next_row(rows: Iterator[dict[str, Any]], split: str) -> dict[str, Any] | None:
-    return _guarded(lambda: next(rows, None), split)
-
-
-def _guarded(action: Any, where: str, hub: bool = False) -> Any:
-    """Run one call of the `datasets` library and turn whatever it raises into a problem.
-
-    The library raises exceptions of pyarrow, fsspec, httpx and its own; their texts hold paths and are not shown.
-    """
-    try:
-        return action()
-    except Exception as error:
-        if hub:
-            raise problem(
-                "environment.hub",
-                where,
-                found=f"an error while fetching ({type(error).__name__})",
-                expected="the dataset at the pinned revision",
-                mend="Check the id, the config, the revision and the network; what was fetched before works offline.",
-            ) from error
-        raise problem(
-            "source.unreadable",
-            where,
-            found=f"a shard that cannot be read ({type(error).__name__})",
-            expected="readable parquet files with equal columns",
-            mend="Fetch the corpus again.",
-        ) from error
-
-
-def _record(row: dict[str, Any], split: str) -> Record:
-    audio = (row["audio"] or {}).get("bytes")
-    fields = {name: str(row[name]) if row[name] is not None else "" for name in ("speaker_id", "locale", "gender")}
-    return Record(id=row["id"], text=row["text"], audio=audio, source_split=split, **fields)
+def _table(
+    dataset: Any, where: str, split_of: Callable[[str | None], str], root: Path | None = None, base: Path | None = None
+) -> Table:
+    """The dataset with bytes instead of decoded audio, and only the columns that are read."""
+    datasets = require_datasets()
+    reader = reader_of(dataset.features or {}, where, root, base)
+    audio = reader.columns.get("audio")
+    if audio is not None and isinstance(dataset.features[audio], datasets.Audio):
+        dataset = dataset.cast_column(audio, datasets.Audio(decode=False))
+    return Table(where, dataset.select_columns(list(reader.columns.values())), reader, split_of)

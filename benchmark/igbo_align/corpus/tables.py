@@ -100,6 +100,8 @@ def _pairs_table(pairs: Sequence[Kept], groups: NDArray, buckets: Sequence[str],
         "audio_sha256": [item.audio_sha256 for item in pairs],
         "split": [SPLITS[int(flag)] for flag in is_test],
     }
+    if any(item.source for item in pairs):
+        columns = {**columns, "source": [item.source for item in pairs]}
     return pa.table(columns)
 
 

@@ -18,7 +18,7 @@ from ..statistics.estimates import Estimate, exact_mean
 
 #: A slice of fewer pairs is marked: its interval is wide and its test weak.
 SMALL_SLICE = 30
-_CATEGORIES = ("gender", "speaker_id", "locale", "duration_bucket")
+_CATEGORIES = ("gender", "speaker_id", "locale", "duration_bucket", "source")
 _WORD_PERCENTILES = (33, 66)
 
 
@@ -71,6 +71,7 @@ def members_of(release: Release) -> list[Members]:
     found = [
         Members(kind, str(value) or "unknown", column == value)
         for kind in _CATEGORIES
+        if kind in release.pairs.column_names  # `source` is there in releases of several sources only
         for column in [np.array([item or "" for item in release.pairs.column(kind).to_pylist()])]
         for value in np.unique(column)
     ]

@@ -13,6 +13,7 @@ from ..corpus.encode_card import untrained_card
 from ..encoders.identity import loading
 from ..files import readable_json, refuse_existing
 from ..problems import problem
+from ..protocol.address import SourceTexts
 from ..protocol.release import Release
 from ..submission.card import parse_card
 from ..submission.reading import Embeddings, Submission
@@ -29,7 +30,7 @@ def encode_with_mteb(
     out: Path,
     progress: Progress,
     *,
-    source: str | None = None,
+    source: SourceTexts = None,
     name: str | None = None,
     org: str = "local",
 ) -> Submission:

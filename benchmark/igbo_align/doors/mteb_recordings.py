@@ -9,6 +9,7 @@ from datasets import Dataset
 
 from ..corpus.audio import load_waveform
 from ..corpus.encode_release import release_recordings
+from ..protocol.address import SourceTexts
 from ..protocol.release import Release
 from ..protocol.spec import Audio
 
@@ -29,7 +30,7 @@ class _Decode:
         return {"array": load_waveform(data, self._audio), "sampling_rate": self._audio.sampling_rate_hz}
 
 
-def recordings_dataset(release: Release, source: str | None) -> Dataset:
+def recordings_dataset(release: Release, source: SourceTexts) -> Dataset:
     """Columns `id` and `audio`, prepared as the specification says (sampling rate, peak, longest duration).
 
     Args:

@@ -9,6 +9,7 @@ import mteb
 import numpy as np
 from numpy.typing import NDArray
 
+from ..protocol.address import SourceTexts
 from ..protocol.release import Release
 from ..protocol.spec import TRACKS
 from ..submission.reading import Submission
@@ -19,7 +20,7 @@ _TASKS = (IgboAlignS2T, IgboAlignT2S)
 
 
 def mteb_scores(
-    model: Any, release: Release, tracks: Sequence[str] = TRACKS, source: str | None = None
+    model: Any, release: Release, tracks: Sequence[str] = TRACKS, source: SourceTexts = None
 ) -> dict[str, dict[str, Mapping[str, float]]]:
     """Run both tasks: track -> direction -> MTEB's scores and those of `IgboAlignS2T`.
 

@@ -20,6 +20,7 @@ from ..hub import load_release
 from ..metrics.ranking import Standings
 from ..metrics.retrieval import recall_at_k, reciprocal_rank
 from ..problems import problem
+from ..protocol.address import SourceTexts
 from ..protocol.release import Release
 from ..protocol.spec import TRACKS, require_track
 from .mteb_recordings import recordings_dataset
@@ -76,7 +77,7 @@ class _AlignmentTask(AbsTaskRetrieval):
         self,
         release: Release | str | Path = "demo",
         tracks: Sequence[str] = TRACKS,
-        source: str | None = None,
+        source: SourceTexts = None,
         **options: Any,
     ) -> None:
         """Name what is evaluated.
@@ -168,7 +169,7 @@ class _AlignmentTask(AbsTaskRetrieval):
         return recordings_dataset(self.release, self._source)
 
     def _has_source(self) -> bool:
-        return self._source is not None or self.release.spec.source.revision is not None
+        return bool(self._source) or all(source.revision for source in self.release.spec.sources)
 
     def _has_texts(self) -> bool:
         return self._has_source() or None not in self.release.pairs.column("text").to_pylist()

@@ -22,6 +22,7 @@ from ..corpus.encode_card import variant_of_card
 from ..corpus.encode_release import release_recordings, release_texts
 from ..corpus.text_normalisation import text_variant
 from ..problems import Problem, ProblemsFound, problem, shortened
+from ..protocol.address import SourceTexts
 from ..protocol.release import Release
 from ..scoring.verification import (
     SAME_COSINE,
@@ -69,7 +70,7 @@ class VerifyRequest:
     """
 
     sample: int = 32
-    source: str | None = None
+    source: SourceTexts = None
     salt: str = ""
     speech_encoder: str | None = None
     text_encoder: str | None = None

@@ -23,7 +23,9 @@ from .features import dataset_info
 _PACKAGE = Path(__file__).parent.parent
 #: In an installed wheel the hand-written part lies in the package, in a checkout at the top.
 _FOLDERS = (_PACKAGE / "dataset_card", _PACKAGE.parent.parent / "dataset_card")
-_LANGUAGES = {"ibo": "ig", "eng": "en", "ita": "it"}
+#: The Hub wants two letters where a language has them.
+_TWO_LETTERS = "ibo:ig eng:en ita:it ewe:ee ful:ff hau:ha kik:ki lug:lg swa:sw twi:tw yor:yo"
+_LANGUAGES = dict(pair.split(":") for pair in _TWO_LETTERS.split())
 _LICENCE = re.compile(r"cc0-1\.0|cc-by(-(sa|nc|nd|nc-sa|nc-nd))?-\d\.\d", re.IGNORECASE)
 _SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 
@@ -48,7 +50,7 @@ def confirmed_licences(release: Release, stated: Sequence[str]) -> list[str]:
     Raises:
         ProblemsFound: none was confirmed for what comes from WAXAL, or none is known (`publish.licence`).
     """
-    known = [match[0].lower() for match in _LICENCE.finditer(release.spec.source.licence)]
+    known = list(dict.fromkeys(match[0].lower() for match in _LICENCE.finditer(release.spec.licence)))
     waxal = is_from_waxal(release)
     listed = ", ".join(known) or "none that is known"
     if stated and not (waxal and known and not set(stated) <= set(known)):
@@ -67,8 +69,13 @@ def confirmed_licences(release: Release, stated: Sequence[str]) -> list[str]:
 
 def is_from_waxal(release: Release) -> bool:
     """Whether a release says, in its specification or its manifest, that it comes from WAXAL."""
-    sources = (release.spec.source.dataset, str(release.manifest.get("source", {}).get("dataset", "")))
-    return any("waxal" in source.lower() for source in (*sources, release.spec.name))
+    return any("waxal" in name.lower() for name in (*_datasets(release), release.spec.name))
+
+
+def _datasets(release: Release) -> list[str]:
+    """Datasets and folders that a release says it comes from, in its specification and in its manifest."""
+    read = [release.manifest.get("source", {}), *release.manifest.get("sources", ())]
+    return [source.dataset for source in release.spec.sources] + [str(held.get("dataset", "")) for held in read]
 
 
 def publication_card(publication: Publication) -> str:
@@ -78,15 +85,15 @@ def publication_card(publication: Publication) -> str:
 
 def front_matter(publication: Publication) -> dict[str, Any]:
     """Metadata of the card: languages, licence, configs for `load_dataset`, tags."""
-    release, source = publication.release, publication.release.spec.source
+    release = publication.release
     languages = [_LANGUAGES.get(name, name) for name in release.spec.language.split("+") if name != "und"]
     licences = list(publication.licences)
     fields: dict[str, Any] = {"language": languages} if languages else {}
     fields |= {"license": licences[0] if len(licences) == 1 else licences}
     fields |= {"pretty_name": f"igbo-align {release.spec.name} {release.spec.version}"}
     fields |= {"size_categories": [_size(len(release.ids))], "annotations_creators": ["found"]}
-    if source.dataset.count("/") == 1:
-        fields["source_datasets"] = [source.dataset]
+    datasets = [source.dataset for source in release.spec.sources if source.dataset.count("/") == 1]
+    fields |= {"source_datasets": datasets} if datasets else {}
     fields |= {"task_categories": ["text-retrieval", "feature-extraction", "sentence-similarity"]}
     fields |= {"task_ids": ["utterance-retrieval"]}
     fields |= {"tags": ["audio", "speech", "cross-modal-retrieval", "benchmark", "mteb"]}
@@ -106,7 +113,7 @@ def _body(publication: Publication) -> str:
     spec, profile = release.spec, release.manifest.get("profile", {})
     configs = dataset_configs(release.folder)
     template = Template((_hand_written() / "README.template.md").read_text(encoding="utf-8"))
-    spoken = spec.source.licence or "that of the source"
+    spoken = spec.licence or "that of the source"
     confirmed = f"Published under {', '.join(publication.licences)}."
     return template.substitute(
         title=f"igbo-align: {spec.name} {spec.version}",
@@ -121,10 +128,10 @@ def _body(publication: Publication) -> str:
         repository=publication.repository,
         speech_config=next((name for name in configs if name.startswith("speech_")), "speech"),
         baselines=_baselines(publication.baselines),
-        licence=f"{confirmed} The source says: {spoken}. Attribution: {spec.source.attribution or 'see the source'}.",
+        licence=f"{confirmed} The source says: {spoken}. Attribution: {spec.attribution or 'see the source'}.",
         about=(_hand_written() / "sources" / f"{_kind(release)}.md").read_text(encoding="utf-8").rstrip(),
         responsible="\n".join(f"- {_words(name)}: {text}" for name, text in responsible_ai(release).items()),
-        attribution=spec.source.attribution or "see above",
+        attribution=spec.attribution or "see above",
     )
 
 
@@ -163,8 +170,12 @@ def _size(pairs: int) -> str:
 
 def _kind(release: Release) -> str:
     """Which hand-written part describes a release."""
+    if len(release.manifest.get("sources", ())) > 1:
+        return "several"
     if is_from_waxal(release):
-        return "waxal-igbo"
+        return "waxal-igbo" if release.spec.name == "waxal-igbo" else "waxal"
+    if "google/fleurs" in _datasets(release):
+        return "fleurs"
     return "demo" if release.spec.name == "demo" else "custom"
 
 

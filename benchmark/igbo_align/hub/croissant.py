@@ -74,7 +74,7 @@ def croissant(publication: Publication) -> dict[str, Any]:
         "version": f"{spec.version}.0",
         "license": [_LICENCES.format(_spdx(name)) for name in publication.licences],
         "creator": {"@type": "sc:Organization", "name": "The igbo-align authors"},
-        "citeAs": spec.source.attribution or f"igbo-align {spec.name}",
+        "citeAs": spec.attribution or f"igbo-align {spec.name}",
         **{f"rai:{name}": text for name, text in responsible_ai(release).items()},
         "distribution": [_file(folder, path, url) for path in files.values()],
         "recordSet": [_records(folder, name, path) for name, path in files.items()],

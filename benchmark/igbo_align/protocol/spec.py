@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..problems import problem
+from .address import Address
 
 #: Tracks in the order in which they are shown.
 TRACKS = ("paper", "heldout", "full", "hard")
@@ -29,8 +32,24 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+def _is_unset(value: Any) -> bool:
+    """Whether an optional field is left out of the JSON, so that specifications from before it keep theirs."""
+    return value in (None, ())
+
+
 class Source(Section):
-    """Where the recordings come from."""
+    """Where the recordings come from.
+
+    Attributes:
+        dataset: id on the Hub; empty for a source of the user's own.
+        config: of the dataset.
+        revision: commit of the dataset.
+        splits: that are read; all others are left alone.
+        licence: as the source states it.
+        attribution: as the source asks for it.
+        name: what the ids begin with, and the column `source` holds, in a release of several sources.
+        files: pattern of a split's files, with `{config}` and `{split}`, where the dataset's card declares none.
+    """
 
     dataset: str
     config: str | None
@@ -38,6 +57,18 @@ class Source(Section):
     splits: tuple[str, ...]
     licence: str
     attribution: str
+    name: Annotated[str | None, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,23}$", exclude_if=_is_unset)] = None
+    files: Annotated[str | None, Field(exclude_if=_is_unset)] = None
+
+    @property
+    def address(self) -> Address:
+        """Where the source is, as `--source` would name it."""
+        return Address(self.dataset, self.config, self.revision)
+
+    @property
+    def title(self) -> str:
+        """Dataset and config, for people."""
+        return " ".join(part for part in (self.dataset, self.config) if part)
 
 
 class Expected(Section):
@@ -134,6 +165,34 @@ class BenchmarkSpec(Section):
     pools: Pools
     similarity_sample: SimilaritySample
     scoring: Scoring
+    further_sources: Annotated[tuple[Source, ...], Field(exclude_if=_is_unset)] = ()
+
+    @model_validator(mode="after")
+    def _names_are_different(self) -> Self:
+        names = {source.name for source in self.sources if source.name and source.dataset}
+        if self.further_sources and len(names) < len(self.sources):
+            raise ValueError("each of several sources needs a dataset and a name of its own")
+        return self
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every source, in order; most specifications have one."""
+        return (self.source, *self.further_sources)
+
+    @property
+    def licence(self) -> str:
+        """What the sources say about their licence; empty where nothing is known."""
+        return self._of_sources("licence")
+
+    @property
+    def attribution(self) -> str:
+        """Whom the sources ask to name; empty where nothing is known."""
+        return self._of_sources("attribution")
+
+    def _of_sources(self, field: str) -> str:
+        if not self.further_sources:
+            return getattr(self.source, field)
+        return "; ".join(f"{source.title}: {getattr(source, field)}" for source in self.sources)
 
 
 def spec_names() -> list[str]:
@@ -180,17 +239,18 @@ def _spec_folder() -> Path:
     return Path(str(resources.files("igbo_align.protocol"))) / "specs"
 
 
-def spec_for(name_or_file: str | None, source: str, per_bucket: int | None, seed: int | None) -> BenchmarkSpec:
-    """The specification of a build: the named one, else the one of this source, else `custom`; with fields replaced.
+def spec_for(
+    name_or_file: str | None, addresses: Sequence[Address], per_bucket: int | None, seed: int | None
+) -> BenchmarkSpec:
+    """The specification of a build: the named one, else that of these sources, else `custom`; with fields replaced.
 
     Args:
         name_or_file: what the user named, or None.
-        source: the dataset or folder to build from.
+        addresses: what to build from, in order.
         per_bucket: replaces `sample.per_bucket`.
         seed: replaces every seed of a draw.
     """
-    by_dataset = {load_spec(name).source.dataset: name for name in spec_names()}
-    spec = load_spec(name_or_file or by_dataset.get(source.partition("@")[0], "custom"))
+    spec = load_spec(name_or_file) if name_or_file else _spec_of(addresses) or load_spec("custom")
     changes = spec.model_dump(mode="json")
     if per_bucket is not None:
         changes["sample"]["per_bucket"] = per_bucket
@@ -198,6 +258,33 @@ def spec_for(name_or_file: str | None, source: str, per_bucket: int | None, seed
         for section in ("sample", "split", "pools", "similarity_sample"):
             changes[section]["seed"] = seed
     return BenchmarkSpec.model_validate_json(json.dumps(changes))
+
+
+def known_source(dataset: str) -> Source | None:
+    """What a bundled specification says about a dataset, whatever the config; None for an unknown dataset.
+
+    Of several specifications of one dataset the Igbo one speaks for it: this is a benchmark of Igbo.
+    """
+    known = [(spec.language != "ibo", source) for spec in _bundled_specs() for source in spec.sources]
+    matching = [item for item in known if item[1].dataset == dataset and dataset]
+    return min(matching, key=lambda item: item[0])[1] if matching else None
+
+
+def _spec_of(addresses: Sequence[Address]) -> BenchmarkSpec | None:
+    """The bundled specification that has these sources and no others, the Igbo one where no config is named."""
+    wanted = [(address.place, address.config) for address in addresses]
+    if len(wanted) == 1 and wanted[0][1] is None:
+        known = known_source(wanted[0][0])
+        wanted = [(known.dataset, known.config)] if known else wanted
+    for spec in _bundled_specs():
+        if [(source.dataset, source.config) for source in spec.sources] == wanted:
+            return spec
+    return None
+
+
+@functools.cache
+def _bundled_specs() -> tuple[BenchmarkSpec, ...]:
+    return tuple(load_spec(name) for name in spec_names())
 
 
 def require_track(name: str) -> str:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _COLUMNS = ["id", "speech", "text"]
 _VECTORS = ["speech", "text"]
 _MAX_ROW_GROUPS = 1000
+#: How every table of ours is written.
+WRITING: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 _UNREADABLE = (OSError, pa.ArrowException, ValueError, NotImplementedError)
 
 
@@ -69,7 +71,7 @@ def decode_parquet(data: bytes, limits: Limits, where: str) -> dict[str, RawArra
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a table crash-safe, with page checksums; equal tables give equal bytes."""
     stream = pa.BufferOutputStream()
-    pq.write_table(table, stream, compression="zstd", write_page_checksum=True)
+    pq.write_table(table, stream, **WRITING)
     write_bytes(path, memoryview(stream.getvalue()))
 
 

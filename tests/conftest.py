@@ -17,11 +17,22 @@ import igbo_align as ia
 import numpy as np
 import pytest
 import small_corpus
+from bad_inputs.fuzz import InProcessDecoder
+from igbo_align.submission.sandbox import Decoder
 from real_data.encoders import fetch_encoders
 from real_data.fetching import RealDataUnavailable
 from real_data.prompts_corpus import build_prompts_corpus
 
 REAL_DATA = Path(os.environ.get("IGBO_ALIGN_TEST_DATA") or Path.home() / ".cache" / "igbo-align-tests")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--decode-here", action="store_true", help="decode files in this process, where mutants live")
+
+
+def pytest_configure(config):
+    if config.getoption("--decode-here"):
+        Decoder.decode = InProcessDecoder.decode
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from bad_inputs import fuzz
 from bad_inputs.cases import all_cases, make
+from bad_inputs.messages import lines, recorded
 from bad_inputs.small_release import (
     CARD,
     EMBEDDINGS_NPZ,
@@ -33,6 +34,7 @@ from igbo_align.submission.sandbox import Decoder
 
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
 CASES = {item.name: item for item in all_cases()}
+MESSAGES = recorded()
 #: Families whose files are all valid: the child process would only be started three hundred times.
 _NEEDS_NO_CHILD = ("card", "files")
 _STAGES = (
@@ -62,6 +64,7 @@ def test_the_corpus_is_as_large_as_promised():
     assert len(CASES) >= 200
     families = {name.split("/")[0] for name in CASES}
     assert families == {"npy", "npz", "format", "safetensors", "parquet", "arrays", "ids", "card", "files"}
+    assert MESSAGES.keys() == CASES.keys()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -72,6 +75,7 @@ def test_bad_input_gets_its_code(name, tmp_path, decoder):
     problems = problems_of(make(tmp_path / "folder", item.files), chosen)
     codes = [problem.code for problem in problems]
     assert item.code in codes
+    assert lines(problems) == MESSAGES[name]
     assert any(all(code.startswith(stage) for code in codes) for stage in _STAGES), codes
     for problem in problems:
         text = f"{problem.where} {problem.message}"

@@ -112,6 +112,8 @@ def test_python_callers_get_every_problem_of_arrays_ids_and_card():
     wrong = ia.Embeddings(np.arange(2), np.zeros((2, 3), "<i4"), np.zeros((2, 3)))
     assert [item.code for item in validation.check_all_ids(wrong, release())] == ["ids.dtype"]
     assert [item.code for item in validation.check_arrays(wrong)] == ["array.dtype"]
+    whole = ia.SimilarityMatrix(np.array(IDS), np.array(IDS), np.ones((ROWS, ROWS), "<i4"))
+    assert [(item.code, item.where) for item in validation.check_arrays(whole)] == [("array.dtype", "similarity")]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,10 @@ def test_a_disk_that_fails_is_the_environment_not_the_submission(number, tmp_pat
     monkeypatch.setattr(reading.os, "open", failing)
     with pytest.raises(EnvironmentProblem) as caught:
         take_in(folder, release())
-    assert "/srv" not in str(caught.value)
+    assert str(caught.value) == (
+        f"{CARD}: [environment.disk] Found a file that the system cannot read now; expected a disk that can be read, "
+        "and free file handles. Try again; if it persists, check the disk."
+    )
     assert caught.value.exit_code == 4
 
 

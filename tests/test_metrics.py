@@ -36,6 +36,7 @@ def test_all_tied_is_exactly_chance_in_a_pool_of_100():
     assert reciprocal_rank(chance)[0] == pytest.approx(float(harmonic / 100), abs=1e-15)
     assert round(reciprocal_rank(chance)[0], 5) == 0.05187
     assert expected_rank(chance)[0] == 50.5
+    assert (chance.better[0], chance.equal[0], chance.candidates[0]) == (0, 99, 100)
 
 
 @given(better=st.integers(0, 60), equal=st.integers(0, 60), k=st.integers(1, 200))
@@ -79,6 +80,7 @@ def test_full_standings_count_the_best_member_of_the_text_group(data, n):
         assert held.better[query] == sum(similarity[query, c] > best for c in others)
         assert held.equal[query] == sum(similarity[query, c] == best for c in others)
         assert held.candidates[query] == len(others) + 1
+    assert {array.dtype for array in (held.better, held.equal, held.candidates)} == {np.dtype(np.int64)}
 
 
 def test_unit_integers_are_whole_and_unit_and_their_products_exact():

@@ -6,6 +6,8 @@ import json
 
 import igbo_align as ia
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from bad_inputs.small_release import IDS, ROWS, arrays, card, fields, release, safetensors_file, vectors
 from igbo_align.problems import ProblemsFound
@@ -41,6 +43,18 @@ def test_pack_casts_and_fills_in(parts):
     np.testing.assert_array_equal(loaded.content.text, vectors(seed=2))
     assert loaded.card.folder() == "tests__ridge/1"
     assert parse_card(json.dumps(loaded.card.as_json()).encode()) == loaded.card
+
+
+def test_a_written_table_is_compressed_and_damage_to_a_page_is_found(parts):
+    file = packed(parts).folder / "embeddings.parquet"
+    group = pq.ParquetFile(file).metadata.row_group(0)
+    columns = [group.column(i) for i in range(group.num_columns)]
+    assert {column.compression for column in columns} == {"ZSTD"}
+    data = bytearray(file.read_bytes())
+    data[4 + sum(column.total_compressed_size for column in columns) - 1] ^= 1  # the last byte of the last page
+    reader = pq.ParquetFile(pa.BufferReader(bytes(data)), page_checksum_verification=True)
+    with pytest.raises(OSError, match="CRC"):
+        reader.read()
 
 
 def test_rows_are_matched_by_id_and_hashes_do_not_depend_on_their_order(parts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -12,7 +13,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from igbo_align.cli.app import run
+from igbo_align.metrics import full_ranking
 from igbo_align.metrics.full_ranking import prepare
+from igbo_align.metrics.numpy_sweep import NumpySweep
 from igbo_align.metrics.retrieval import expected_rank
 from igbo_align.metrics.sharding import Place, Shards
 
@@ -75,6 +78,53 @@ def test_shards_of_other_vectors_are_not_mixed_in(vectors, groups, tmp_path):
     other[7] *= -1
     for corpus in (prepare(other, vectors[1]), prepare(*vectors, groups)):
         assert Shards(corpus, tmp_path, 500).standings() is None
+
+
+def test_shards_are_named_after_their_vectors_and_rows(vectors, tmp_path):
+    Shards(prepare(*vectors), tmp_path, 600).count(Place(0, 1))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    digest = names[0][:16]
+    assert re.fullmatch("[0-9a-f]{16}", digest)
+    assert names == [f"{digest}-000000000-000000600.npz", f"{digest}-000000600-000001000.npz"]
+
+
+def test_a_shard_of_other_rows_is_counted_again(vectors, tmp_path):
+    shards = Shards(prepare(*vectors), tmp_path, 600)
+    shards.count(Place(0, 1))
+    (_, first), (_, second) = shards.of(Place(0, 1))
+    second.write_bytes(first.read_bytes())
+    assert shards.standings() is None
+
+
+def test_a_shard_is_never_unpickled(vectors, tmp_path, capsys):
+    class Canary:
+        def __reduce__(self):
+            return print, ("unpickled",)
+
+    shards = Shards(prepare(*vectors), tmp_path)
+    ((_, path),) = shards.of(Place(0, 1))
+    np.savez(path, speech=np.array([Canary()]), text=np.array([Canary()]))
+    assert shards.standings() is None
+    assert capsys.readouterr().out == ""
+    np.load(path, allow_pickle=True)["speech"]
+    assert capsys.readouterr().out == "unpickled\n"
+
+
+def test_shards_are_counted_on_the_device_and_with_the_threads_that_were_asked_for(vectors, tmp_path, monkeypatch):
+    used = []
+
+    class Recorded(NumpySweep):
+        def __init__(self, matrix, threads):
+            used.append(threads)
+            super().__init__(matrix, threads)
+
+    monkeypatch.setattr(full_ranking, "NumpySweep", Recorded)
+    shards = Shards(prepare(*vectors), tmp_path)
+    shards.count(Place(0, 1), threads=3)
+    assert used == [3]
+    pytest.importorskip("torch")
+    with pytest.raises(NotImplementedError, match="meta"):
+        Shards(prepare(*vectors), tmp_path / "other").count(Place(0, 1), device="meta")
 
 
 @pytest.mark.parametrize(("rank", "size"), [("2", "2"), ("-1", "2"), ("0", "0"), ("x", "2"), ("0", "")])

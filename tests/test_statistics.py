@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import zlib
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,14 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from igbo_align.statistics.alignment_tests import (
     Moments,
+    TTest,
     cohens_d,
     permutation_p_value,
+    pooled_variance,
     student_t_test,
     upper_tail_of_t,
     welch_t_test,
 )
 from igbo_align.statistics.bootstrap import bootstrap_means, bootstrap_medians, percentile_interval, resample_counts
 from igbo_align.statistics.comparison import holm, paired_bootstrap, tied_ranks
+from igbo_align.statistics.estimates import Estimate, exact_mean, mean_estimates
 from igbo_align.statistics.proportions import wilson_interval
 
 
@@ -52,6 +57,46 @@ def test_means_and_medians_equal_the_definition():
     means = bootstrap_means(values, counts)
     np.testing.assert_allclose(means, [values[row].mean(axis=0) for row in rows], rtol=1e-12)
     np.testing.assert_array_equal(bootstrap_medians(values[:, 0], counts), [np.median(values[row, 0]) for row in rows])
+
+
+def exact_means(column, largest, counts):
+    """Means of the resamples in fractions, from values rounded to the finest power of two that the protocol allows."""
+    n, power = len(column), -60
+    while max(largest, 1) * n * Fraction(2) ** (power + 1) <= 2**52:
+        power += 1
+    whole = [round(Fraction(value) * Fraction(2) ** power) for value in column.tolist()]
+    sums = [sum(int(times) * value for times, value in zip(row, whole, strict=True)) for row in counts]
+    return [float(Fraction(total, n) / Fraction(2) ** power) for total in sums]
+
+
+@pytest.mark.parametrize("n", [3, 140])
+def test_means_are_exact_sums_of_values_rounded_as_the_protocol_says(n):
+    """Each column has a scale of its own, so that one of large values costs the others nothing."""
+    generator = np.random.default_rng(9)
+    values = np.column_stack([generator.random(n), 1.7 * generator.standard_normal(n), 1e9 * generator.random(n)])
+    counts = resample_counts(n, 40, 42)
+    means = bootstrap_means(values, counts)
+    for column, found in zip(values.T, means.T, strict=True):
+        assert found.tolist() == exact_means(column, Fraction(float(np.abs(column).max())), counts)
+    order = generator.permutation(n)
+    np.testing.assert_array_equal(bootstrap_means(values[order], counts[:, order]), means)
+
+
+@pytest.mark.parametrize("n", [*range(1, 11), 16, 17])
+def test_medians_of_few_values_equal_the_definition(n):
+    """Few values make resamples whose median lies at either end, in the first block and in the last."""
+    values = np.random.default_rng(n).permutation(n) / 2.0
+    counts = resample_counts(n, 400, 3)
+    found = bootstrap_medians(values, counts)
+    np.testing.assert_array_equal(found, [np.median(values[row]) for row in resampled_rows(counts)])
+    assert n > 6 or {found.min(), found.max()} == {values.min(), values.max()}
+
+
+def test_percentile_interval_by_hand():
+    samples = np.column_stack([np.arange(101.0), np.arange(101.0)[::-1] * 2])
+    for confidence, low, high in ((0.95, 2.5, 97.5), (0.9, 5, 95), (0.5, 25, 75)):
+        found = percentile_interval(samples, confidence)
+        np.testing.assert_allclose(found, [[low, 2 * low], [high, 2 * high]], rtol=1e-12)
 
 
 @pytest.mark.parametrize("n", [140, 699])
@@ -120,8 +165,33 @@ def test_equal_values_have_no_t_but_no_error_either():
     assert cohens_d(constant, constant) is None
 
 
+@pytest.mark.parametrize("scale", [1.0, 7.0, 1e6])
+def test_two_values_a_side_are_enough_and_their_scale_changes_nothing_but_the_mean(scale):
+    left, right = Moments.of(np.array([2, 6]), scale), Moments.of(np.array([1, 3]), scale)
+    assert (left.mean, left.variance, left.n) == pytest.approx((4 / scale, 8 / scale**2, 2))
+    # Means 4 and 2, variances 8 and 2: pooled 5; standard errors 8/2 and 2/2; Welch's df 5**2 / (4**2 + 1**2).
+    assert pooled_variance(left, right) == pytest.approx(5 / scale**2)
+    welch, student = welch_t_test(left, right), student_t_test(left, right)
+    assert (welch.t, welch.df) == pytest.approx((2 / math.sqrt(5), 25 / 17))
+    assert (student.t, student.df) == pytest.approx((2 / math.sqrt(5), 2))
+    assert cohens_d(left, right) == pytest.approx(2 / math.sqrt(5))
+
+
+def test_one_value_has_no_variance_and_leaves_the_other_side_its_degrees_of_freedom():
+    one, two, three = Moments.of(np.array([5])), Moments.of(np.array([2, 6])), Moments.of(np.array([1, 2, 3]))
+    assert (one.mean, one.variance, one.n) == (5, 0, 1)
+    assert pooled_variance(one, one) == 0
+    assert pooled_variance(one, two) == 8
+    assert pooled_variance(three, two) == pytest.approx((2 * 1 + 1 * 8) / 3)
+    assert welch_t_test(two, one) == welch_t_test(one, two) == TTest(None, None, None)
+    assert student_t_test(one, one) == TTest(None, None, None)
+    assert student_t_test(one, two).df == 1
+    assert cohens_d(one, one) is None
+
+
 def test_cohens_d_by_hand():
     left, right = Moments.of(np.array([2, 4, 6])), Moments.of(np.array([1, 3, 5]))
+    assert (left.mean, left.variance, left.n) == (4, 4, 3)
     assert cohens_d(left, right) == pytest.approx(1 / 2)
 
 
@@ -132,6 +202,18 @@ def test_permutation_p_value_finds_a_diagonal_and_nothing_where_nothing_is():
     p_values = [permutation_p_value(generator.integers(-1000, 1000, (20, 20)), 199, 42) for _ in range(200)]
     assert 0.40 < np.mean(p_values) < 0.60
     assert permutation_p_value(np.ones((5, 5), dtype=np.int64), 99, 42) == 1
+
+
+@pytest.mark.parametrize("permutations", [7, 499, 500, 501, 1200])
+def test_permutation_p_value_equals_a_loop_over_the_frozen_stream(permutations):
+    similarity = np.random.default_rng(10).integers(0, 9, (5, 5))
+    stream = np.random.PCG64(np.random.SeedSequence([42, zlib.crc32(b"permutation test")]))
+    as_high = 0
+    for _ in range(permutations):
+        keys = stream.random_raw(5).tolist()
+        pairing = sorted(range(5), key=keys.__getitem__)
+        as_high += sum(similarity[i, pairing[i]] for i in range(5)) >= similarity.trace()
+    assert permutation_p_value(similarity, permutations, 42) == (as_high + 1) / (permutations + 1)
 
 
 def test_permutation_p_value_agrees_with_enumeration():
@@ -155,6 +237,17 @@ def test_paired_bootstrap_of_equal_systems_is_p_1_and_of_unequal_ones_small():
     mirrored = paired_bootstrap(values, values + 0.1, counts, 0.95)
     assert (mirrored.low, mirrored.high) == pytest.approx((-better.high, -better.low))
     assert mirrored.p_first_better == 1
+    assert mirrored.p_two_sided == 2 / 1001
+
+
+def test_paired_bootstrap_by_hand():
+    """Four resamples of two queries that differ by -3 and 1: means -3, -1, -1, 1."""
+    counts = np.array([[2.0, 0.0], [1.0, 1.0], [1.0, 1.0], [0.0, 2.0]])
+    found = paired_bootstrap(np.array([1.0, 5.0]), np.array([4.0, 4.0]), counts, 0.5)
+    assert (found.difference, found.low, found.high) == (-1, -1.5, -0.5)
+    assert (found.p_first_better, found.p_two_sided) == (4 / 5, 4 / 5)
+    even = paired_bootstrap(np.array([1.0, 5.0]), np.array([2.0, 4.0]), counts, 0.5)  # means -1, 0, 0, 1
+    assert (even.difference, even.p_first_better, even.p_two_sided) == (0, 4 / 5, 1)
 
 
 def test_paired_bootstrap_rejects_a_true_null_as_often_as_it_says():
@@ -186,3 +279,30 @@ def test_tied_ranks_are_dense_and_compare_with_the_first_of_the_group():
     ranks = tied_ranks(5, lambda leader, system: scores[leader] - scores[system] > 0.08)
     assert ranks == [1, 1, 2, 3, 3]
     assert tied_ranks(0, lambda *_: True) == []
+
+
+def test_estimates_by_hand():
+    """Two columns, four resamples of two queries; intervals of 50 % are the quartiles of the four means."""
+    counts = np.array([[2.0, 0.0], [1.0, 1.0], [1.0, 1.0], [0.0, 2.0]])
+    columns, chance = np.array([[0.0, 8.0], [4.0, 8.0]]), np.array([[0.5, 0.25], [0.25, 0.25]])
+    first, second = mean_estimates(columns, counts, 0.5, chance)
+    assert first == Estimate(2, 1.5, 2.5, 0.375)
+    assert second == Estimate(8, 8, 8, 0.25)
+    assert mean_estimates(columns, counts, 0.5) == [Estimate(2, 1.5, 2.5), Estimate(8, 8, 8)]
+
+
+def test_a_mean_is_rounded_once():
+    assert exact_mean(np.array([1e16, 1.0, -1e16, 1.0])) == 0.5
+    assert exact_mean(np.array([1, 2])) == 1.5
+
+
+def test_score_files_hold_what_an_estimate_knows():
+    assert Estimate(0.5, 0.25, 0.75).as_json() == {"value": 0.5, "low": 0.25, "high": 0.75}
+    whole = Estimate(0.0, 0.0, 0.0, chance=0.0, wilson=(0.0, 0.1)).as_json()
+    assert list(whole.items()) == [
+        ("value", 0.0),
+        ("low", 0.0),
+        ("high", 0.0),
+        ("chance", 0.0),
+        ("wilson", [0.0, 0.1]),
+    ]

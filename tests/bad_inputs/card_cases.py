@@ -120,7 +120,8 @@ for _label, _url in {
     "relative": "//a.org/x", "user": "https://me:secret@a.org", "address": "https://127.0.0.1/x",
     "metadata-service": "https://169.254.169.254/", "localhost": "https://localhost/", "address-6": "https://[::1]/",
     "bracket": "https://a.org/)[x](javascript:1)", "quote": 'https://a.org/"onmouseover="x', "space": "https://a.org/a b",
-    "punycode": "https://xn--80ak6aa92e.com/", "unicode": "https://\u0430pple.com", "port": "https://a.org:8080/",
+    "punycode": "https://xn--80ak6aa92e.com/", "punycode-below": "https://www.xn--80ak6aa92e.com/",
+    "unicode": "https://\u0430pple.com", "port": "https://a.org:8080/",
     "bad-port": "https://a.org:99999/", "newline": "https://a.org/\nx", "empty-host": "https:///x", "long": "https://a.org/" + "x" * 300,
     "decimal-address": "https://2130706433.1/", "backslash": "https://a.org\\@b.org/",
 }.items():  # fmt: skip

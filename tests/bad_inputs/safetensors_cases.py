@@ -131,7 +131,11 @@ for _label, _shape, _code in (
     ("null", None, "array.shape"),
     ("zero-times-2-to-62", [0, 2**62], "array.shape"),
     ("zero-times-2-to-39", [0, 2**39], "file.too_large"),
+    ("2-to-40", [1, 2**40], "array.shape"),
+    ("nearly-2-to-40", [1, 2**40 - 1], "file.too_large"),
     ("billion", [6, 10**9], "file.too_large"),
+    ("more-numbers-than-allowed", [1000, 100], "file.too_large"),
+    ("as-many-numbers-as-allowed", [2 * 8192, ROWS], "file.corrupt"),
     ("one-row-more", [7, 4], "file.corrupt"),
     ("one-row-fewer", [5, 4], "file.corrupt"),
     ("exchanged", [4, 6], "array.rows"),
@@ -154,6 +158,17 @@ for _label, _offsets in (
         _edited(data_offsets=_offsets),
         {SAFETENSORS: safetensors_file(checksum=False)},
     )
+_laid_out = {SAFETENSORS: safetensors_file(checksum=False)}
+for _label, _first, _second, _more in (
+    ("begin-late", [4, 100], [100, 196], 4),
+    ("have-a-gap", [0, 96], [100, 196], 4),
+    ("end-early", [0, 96], [96, 192], 4),
+):
+    _entries = {
+        name: _header[name] | {"data_offsets": offsets} for name, offsets in (("speech", _first), ("text", _second))
+    }
+    _told = {"__metadata__": {"ids": _header["__metadata__"]["ids"]}}
+    _tensor(f"tensors-{_label}", "file.corrupt", framed(_entries | _told, _tensors + bytes(_more)), _laid_out)
 _tensor("body-short", "file.corrupt", _safe[:-1])
 _tensor("body-long", "file.corrupt", _safe + b"\0")
 _tensor("checksum-wrong", "file.corrupt", _edited(metadata={"sha256": "0" * 64}))

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path) -> Generator[Path]:
     """A temporary folder that becomes `path` when the block ends without an error; `path` must not exist.
 
     Raises:
@@ -129,7 +129,7 @@ def _flush(path: Path) -> None:
 
 
 @contextmanager
-def _disk_problems(path: Path) -> Iterator[None]:
+def _disk_problems(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:

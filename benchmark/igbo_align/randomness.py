@@ -18,11 +18,11 @@ def raw_stream(seed: int, purpose: str) -> np.random.PCG64:
 
 
 def integers_below(stream: np.random.PCG64, bound: int, size: int) -> NDArray[np.int64]:
-    """`size` integers in [0, bound), by multiply-and-shift of 32 random bits (bias below bound / 2**32)."""
+    """(size,) integers in [0, bound), by multiply-and-shift of 32 random bits (bias below bound / 2**32)."""
     high_bits = stream.random_raw(size) >> np.uint64(32)
     return ((high_bits * np.uint64(bound)) >> np.uint64(32)).astype(np.int64)
 
 
 def permutation(stream: np.random.PCG64, n: int) -> NDArray[np.int64]:
-    """A uniformly random order of 0 .. n-1: the order that sorts n random 64-bit keys."""
+    """A uniformly random order of 0 .. n-1, (n,): the order that sorts n random 64-bit keys."""
     return np.argsort(stream.random_raw(n), kind="stable").astype(np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,7 +13,7 @@ _BUFFER = 256
 
 
 @contextmanager
-def unbuffered() -> Iterator[None]:
+def unbuffered() -> Generator[None]:
     """No copies of broadcast operands, in this thread."""
     with np.errstate():  # also restores the size of the buffer
         np.setbufsize(_BUFFER)

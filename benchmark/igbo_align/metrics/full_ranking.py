@@ -7,6 +7,7 @@ n d. `docs/decisions/0020-exact-ranking.md` derives why the counts are exact.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -102,14 +103,15 @@ def rank_all(
 
 
 def prepare(speech: ArrayLike, text: ArrayLike, groups: ArrayLike | None = None, threads: int | None = None) -> Corpus:
-    """Scale both sides to integers and find each query's limit; arguments and errors as in `rank_all`."""
+    """Scale both sides, (n, d), to integers and find each query's limit; arguments and errors as in `rank_all`."""
     with ThreadPoolExecutor(threads or available_threads()) as pool:
         left, right = unit_rows(speech, pool), unit_rows(text, pool)
         n = len(left)
         if left.rounded.shape != right.rounded.shape:
             shapes = f"{left.rounded.shape} and {right.rounded.shape}"
             raise ValueError(f"expected speech and text of one shape, found {shapes}")
-        diagonal = np.concatenate([np.empty(0), *pool.map(lambda part: _diagonal(left, right, part), _parts(n))])
+        parts = pool.map(functools.partial(_diagonal, left, right), _parts(n))
+        diagonal = np.concatenate([np.empty(0), *parts])
     best = diagonal, diagonal.copy()
     tied = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     group_size = np.ones(n, dtype=np.int64)
@@ -189,7 +191,7 @@ def _parts(n: int) -> Iterator[slice]:
 
 
 def _diagonal(left: UnitRows, right: UnitRows, part: slice) -> NDArray[np.float64]:
-    own = np.arange(part.start, part.stop)
+    own = np.arange(part.start, part.stop, dtype=np.int64)
     return exact_pairs(left, right, Pairs(own, own))
 
 

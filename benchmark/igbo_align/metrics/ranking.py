@@ -74,7 +74,7 @@ def full_standings(similarity: NDArray[np.float64], groups: NDArray[np.int64]) -
 
 
 def repeated_groups(groups: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Positions of the members of each group with more than one."""
-    order = np.argsort(groups, kind="stable")
+    """Positions of the members of each group with more than one, (members,) each, from (n,) groups."""
+    order = np.argsort(groups)
     starts = np.flatnonzero(np.diff(groups[order])) + 1
     return (members for members in np.split(order, starts) if len(members) > 1)

@@ -24,7 +24,8 @@ def reciprocal_rank(standings: Standings) -> NDArray[np.float64]:
     tied = np.flatnonzero(standings.equal)
     if len(tied):
         first, places = standings.better[tied], standings.equal[tied] + 1
-        harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, (first + places).max() + 1))])
+        last = int((first + places).max())
+        harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, last + 1))])
         expected[tied] = (harmonic[first + places] - harmonic[first]) / places
     return expected
 
@@ -35,5 +36,9 @@ def expected_rank(standings: Standings) -> NDArray[np.float64]:
 
 
 def chance_standings(candidates: NDArray[np.int64]) -> Standings:
-    """The standings of a system that tells no candidate from another: all tied, so every metric is at chance."""
+    """The standings of a system that tells no candidate from another: all tied, so every metric is at chance.
+
+    Args:
+        candidates: (n,) how many each query has.
+    """
     return Standings(np.zeros_like(candidates), candidates - 1, candidates)

@@ -35,7 +35,7 @@ class Workspace:
         return self._product[: math.prod(shape)].reshape(shape)
 
     def comparisons(self, columns: int) -> NDArray[np.bool_]:
-        """For four comparisons of some rows; beyond the last column always 0, neither better nor undecided."""
+        """For four comparisons of some rows, (4, rows, padded columns); beyond the last column 0: worse and decided."""
         if self._comparisons.shape[2] != _padded(columns):
             self._comparisons = np.zeros((4, _COMPARED_ROWS, _padded(columns)), dtype=np.bool_)
         self._comparisons[:, :, columns:] = False

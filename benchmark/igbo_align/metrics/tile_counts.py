@@ -93,7 +93,7 @@ class Limits:
 
     @classmethod
     def of(cls, exact: NDArray[np.float64], dimensions: int) -> Limits:
-        """Limits for float32 products of `UnitRows` with so many dimensions."""
+        """Limits for float32 products of `UnitRows` with so many dimensions, from (n,) exact similarities."""
         bound = product_error_bound(exact, dimensions)
         # Sums of whole numbers below 2**52, so they are exact; rounding to float32 may only ever widen the gap.
         high, low = exact + bound, exact - bound
@@ -124,7 +124,9 @@ class Matrix:
     def exact_counts(self, tile: Tile) -> TileCounts:
         """Counts by an exact float64 product: for vectors so alike that the float32 one decides too little."""
         similarity = self.left.integers(tile.rows) @ self.right.integers(tile.columns).T
-        own = np.arange(max(tile.rows.start, tile.columns.start), min(tile.rows.stop, tile.columns.stop))
+        own = np.arange(
+            max(tile.rows.start, tile.columns.start), min(tile.rows.stop, tile.columns.stop), dtype=np.int64
+        )
         similarity[own - tile.rows.start, own - tile.columns.start] = -np.inf
         of_rows, of_columns = self.row_limits.exact[tile.rows, None], self.column_limits.exact[tile.columns]
         rows, columns = (
@@ -151,7 +153,7 @@ class Matrix:
 def on_diagonal(tile: Tile) -> NDArray[np.int64]:
     """Positions of the first few pairs of a tile that lie on the diagonal of the matrix, (k,); perhaps none."""
     start = max(tile.rows.start, tile.columns.start)
-    return np.arange(start, min(tile.rows.stop, tile.columns.stop, start + _GATHERED))
+    return np.arange(start, min(tile.rows.stop, tile.columns.stop, start + _GATHERED), dtype=np.int64)
 
 
 def exact_pairs(left: UnitRows, right: UnitRows, pairs: Pairs) -> NDArray[np.float64]:

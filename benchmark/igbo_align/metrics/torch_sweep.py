@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from .tile_counts import MOSTLY_UNDECIDED, Matrix, Pairs, Tile, TileCounts, on_diagonal
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
 
 class TorchSweep:
@@ -19,7 +21,7 @@ class TorchSweep:
     def __init__(self, matrix: Matrix, device: str) -> None:
         import torch
 
-        def moved(*arrays):  # noqa: ANN002, ANN202 - tensors, whose type is known only where torch is
+        def moved(*arrays: NDArray[np.float32]) -> list[torch.Tensor]:
             return [torch.from_numpy(array).to(device) for array in arrays]
 
         self._matrix = matrix

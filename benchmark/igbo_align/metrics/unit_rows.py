@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,7 +53,7 @@ class UnitRows:
         return self.rounded.shape[1]
 
     def integers(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float64]:
-        """The exact integers of some rows, as `unit_integers` gives them, (len(rows), d)."""
+        """The exact integers of some rows, as `unit_integers` gives them, (rows, d)."""
         values = self.rounded[rows].astype(np.float64)
         return values if self.remainder is None else values + self.remainder[rows]
 
@@ -67,7 +68,7 @@ def unit_rows(vectors: ArrayLike, pool: Executor) -> UnitRows:
     Raises:
         ValueError: not two axes, a number that is not finite, or a row of length zero.
     """
-    rows = vectors if isinstance(vectors, np.ndarray) else np.asarray(vectors)
+    rows: NDArray[Any] = np.asanyarray(vectors)
     if rows.ndim != 2:
         raise ValueError(f"expected an array with two axes (n, d), found {rows.ndim}")
     rounded = np.empty(rows.shape, dtype=np.float32)
@@ -103,7 +104,7 @@ def product_error_bound(similarity: NDArray[np.float64], dimensions: int) -> NDA
     is: what the bound adds to a smaller similarity never carries it past the limit plus the limit's bound.
 
     Args:
-        similarity: exact similarities, or limits of them; whole numbers.
+        similarity: (n,) exact similarities, or limits of them; whole numbers.
         dimensions: of the vectors, d.
     """
     # Rounding d components by at most 1/2 each, their remainders, and the rounding of norms leave no row longer.

@@ -25,7 +25,7 @@ Pools = Mapping[str, Mapping[str, NDArray[np.int64]]]
 
 @dataclass(frozen=True, eq=False)
 class SimilarityPairs:
-    """The frozen sample: positions of speech and text, and whether they belong together; three arrays of one length."""
+    """The frozen sample: positions of speech and text, and whether they belong together, (k,) each."""
 
     speech: NDArray[np.int64]
     text: NDArray[np.int64]
@@ -68,7 +68,7 @@ class Release:
         return np.array([split == "test" for split in self.pairs.column("split").to_pylist()])
 
     def queries(self, track: str) -> NDArray[np.int64]:
-        """Positions of the pairs that are queries in a track."""
+        """Positions of the pairs that are queries in a track, (queries,)."""
         return np.flatnonzero(self.is_test) if track == "heldout" else np.arange(len(self.ids))
 
     def column(self, name: str) -> NDArray[Any]:

@@ -101,7 +101,7 @@ class Board:
         direction: str | None = None,
         chosen: NDArray[np.bool_] | None = None,
     ) -> PairedDifference:
-        """Paired bootstrap of two systems' reciprocal ranks: of all queries of a track, or of the chosen ones.
+        """Paired bootstrap of two systems' reciprocal ranks: of all queries of a track, or of those chosen, (n,).
 
         A slice is drawn less often: every size needs resamples of its own, and only its interval is shown.
         """
@@ -142,7 +142,7 @@ class Board:
 
     def _tied_below(self, scores: Scores, track: str, below: Sequence[str]) -> list[str]:
         """Those right below who could not be told apart from scores that lead a rank."""
-        tied = []
+        tied: list[str] = []
         for name in below:
             test = self._paired(scores.reciprocal_ranks(track), self.reciprocal_ranks(name, track))
             if test.p_first_better < SEPARATION_LEVEL:

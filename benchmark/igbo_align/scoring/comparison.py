@@ -53,7 +53,7 @@ def compare(first: Scores, second: Scores) -> dict[str, TrackComparison]:
     require_same_benchmark([first, second])
     differences = {track: track_difference(first, second, track) for track in TRACKS}
     corrected = dict[str, float](zip(TRACKS, holm([item.p_two_sided for item in differences.values()]), strict=True))
-    comparisons = {}
+    comparisons: dict[str, TrackComparison] = {}
     for track, difference in differences.items():
         gained = _mean_ranks(second, track) - _mean_ranks(first, track)
         better, worse = int((gained > 0).sum()), int((gained < 0).sum())

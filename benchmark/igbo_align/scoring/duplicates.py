@@ -19,7 +19,7 @@ _SAME = 0.9999
 
 
 def sketch(submission: Submission, release: Release) -> NDArray[np.float64]:
-    """Standardised similarities of some pairs, among recordings, among texts and across: what no rotation changes."""
+    """Standardised similarities of some pairs, (k,), among recordings, texts and across: what no rotation changes."""
     sample = np.unique(np.linspace(0, len(release.ids) - 1, _SAMPLE).astype(np.int64))
     numbers = aligned(submission, release)
     if isinstance(numbers, tuple):
@@ -34,7 +34,7 @@ def sketch(submission: Submission, release: Release) -> NDArray[np.float64]:
 
 
 def same_as(names: Sequence[str], sketches: Sequence[NDArray[np.float64]]) -> dict[str, list[str]]:
-    """For every submission the others with the same vectors, name -> names."""
+    """For every submission the others with the same vectors, name -> names, from the (k,) sketch of each."""
     return {
         name: [
             other

@@ -19,7 +19,7 @@ from ..statistics.proportions import wilson_interval
 TrackStandings = Mapping[str, Mapping[str, Standings]]
 
 
-def standings_by_track(matrices: Mapping[str, NDArray], release: Release) -> TrackStandings:
+def standings_by_track(matrices: Mapping[str, NDArray[np.float64]], release: Release) -> TrackStandings:
     """Standings in every track and direction.
 
     Args:
@@ -32,8 +32,8 @@ def standings_by_track(matrices: Mapping[str, NDArray], release: Release) -> Tra
     }
 
 
-def standings_in(matrix: NDArray, track: str, direction: str, release: Release) -> Standings:
-    """Standings in one track and direction; the matrix as in `standings_by_track`, rows queries."""
+def standings_in(matrix: NDArray[np.float64], track: str, direction: str, release: Release) -> Standings:
+    """Standings in one track and direction; the matrix, (n, n), as in `standings_by_track`, rows queries."""
     if track == "full":
         return full_standings(matrix, release.groups)
     return pool_standings(matrix, release.queries(track), release.pools[track][direction])
@@ -56,7 +56,7 @@ def metric_estimates(standings: Standings, scoring: Scoring) -> dict[str, Estima
     low, high = percentile_interval(_resampled(per_query, scoring), scoring.confidence)
     values = _aggregated(per_query)
     chance = _aggregated(per_query_metrics(chance_standings(standings.candidates), scoring))
-    estimates = {}
+    estimates: dict[str, Estimate] = {}
     for i, name in enumerate(metric_names(scoring)):
         is_recall = i < len(scoring.recall_at)
         wilson = wilson_interval(values[i], n, scoring.confidence) if is_recall else None

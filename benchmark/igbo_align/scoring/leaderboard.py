@@ -10,6 +10,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..files import is_temporary
 from ..problems import problem
 from ..protocol.release import Release
@@ -39,7 +42,7 @@ class Leaderboard:
     names: list[str]
     scores: list[Scores]
     seeds: list[SeedSpread | None]
-    same_as: Mapping[str, list[str]] = field(default_factory=dict)
+    same_as: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
     verified: frozenset[str] = frozenset()
 
     def rank_rows(self, track: str) -> list[tuple[int, str, Scores]]:
@@ -110,7 +113,8 @@ def build_leaderboard(submissions: Path, release: Release) -> Leaderboard:
             expected=f"folders <org>__<system>/<revision>/ that hold {CARD_FILE}",
             mend="Check the path, or make some with `igbo-align baseline`.",
         )
-    scores, sketches = [], []
+    scores: list[Scores] = []
+    sketches: list[NDArray[np.float64]] = []
     with Decoder() as decoder:
         for folder, after in zip(folders, [*folders[1:], None], strict=True):
             submission = take_in(folder, release, decoder)

@@ -35,18 +35,18 @@ class Similarity:
         return self.integers.diagonal() / self.scale
 
 
-def similarity_of(numbers: tuple[NDArray, NDArray] | NDArray) -> Similarity:
+def similarity_of(numbers: tuple[NDArray[np.float32], NDArray[np.float32]] | NDArray[np.float32]) -> Similarity:
     """Similarities of (speech, text) vectors, or of a submitted matrix, all in release order."""
     return _of_vectors(*numbers) if isinstance(numbers, tuple) else _of_matrix(numbers)
 
 
-def _of_vectors(speech: NDArray, text: NDArray) -> Similarity:
+def _of_vectors(speech: NDArray[np.float32], text: NDArray[np.float32]) -> Similarity:
     left, right = unit_integers(speech), unit_integers(text)
     values = integer_similarity(left, right)
     return Similarity(values, values.astype(np.int64), COSINE_SCALE, left, right)
 
 
-def _of_matrix(matrix: NDArray) -> Similarity:
+def _of_matrix(matrix: NDArray[np.float32]) -> Similarity:
     values = matrix.astype(np.float64)
     scale = 2.0 ** (49 - math.ceil(math.log2(max(float(np.abs(values).max()), 2.0**-100))))
     return Similarity(values, np.rint(values * scale).astype(np.int64), scale)

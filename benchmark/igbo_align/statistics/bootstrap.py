@@ -59,7 +59,7 @@ def bootstrap_medians(values: NDArray[np.float64], counts: NDArray[np.float64]) 
     value.
     """
     n, size = len(values), _block_size(len(values))
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     block_of_place = np.arange(n) // size
     is_in_block = np.zeros((n, block_of_place[-1] + 1))
     is_in_block[order, block_of_place] = 1.0
@@ -89,8 +89,10 @@ def _values_at(
     return ordered[block * size + (running <= place).sum(axis=1)]
 
 
-def percentile_interval(samples: NDArray[np.float64], confidence: float) -> tuple[NDArray, NDArray]:
-    """Lower and upper percentile of bootstrap samples along the first axis (linear interpolation)."""
+def percentile_interval(
+    samples: NDArray[np.float64], confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper percentile of (resamples, ...) samples along the first axis, (...) each; linear interpolation."""
     tail = (1.0 - confidence) / 2 * 100
     low, high = np.percentile(samples, [tail, 100 - tail], axis=0)
     return low, high

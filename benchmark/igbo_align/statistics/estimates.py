@@ -24,9 +24,8 @@ class Estimate:
 
     def as_json(self) -> dict[str, Any]:
         """The estimate as score files hold it."""
-        fields = {"value": self.value, "low": self.low, "high": self.high, "chance": self.chance}
-        if self.wilson is not None:
-            fields["wilson"] = list(self.wilson)
+        wilson = None if self.wilson is None else list(self.wilson)
+        fields = {"value": self.value, "low": self.low, "high": self.high, "chance": self.chance, "wilson": wilson}
         return {name: value for name, value in fields.items() if value is not None}
 
 

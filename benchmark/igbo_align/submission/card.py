@@ -159,7 +159,7 @@ class Card(CardPart):
 
     def as_json(self) -> dict[str, Any]:
         """The card as a JSON object, fields in the order of the schema."""
-        return self.model_dump(mode="json")
+        return self.model_dump()
 
 
 def parse_card(data: bytes, where: str = "submission.json") -> Card:

@@ -75,7 +75,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
     write_bytes(path, memoryview(stream.getvalue()))
 
 
-def vectors_array(matrix: NDArray) -> pa.FixedSizeListArray:
+def vectors_array(matrix: NDArray[Any]) -> pa.FixedSizeListArray:
     """An (n, d) matrix as an Arrow array of fixed-size lists."""
     return pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), matrix.shape[1])
 

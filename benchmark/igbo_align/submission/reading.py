@@ -33,8 +33,8 @@ class Embeddings:
     """Vectors of both modalities, matched by id: `ids` (n,), `speech` (n, d), `text` (n, d), in any row order."""
 
     ids: NDArray[np.str_]
-    speech: NDArray
-    text: NDArray
+    speech: NDArray[Any]
+    text: NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class SimilarityMatrix:
 
     speech_ids: NDArray[np.str_]
     text_ids: NDArray[np.str_]
-    similarity: NDArray
+    similarity: NDArray[Any]
 
 
 Content = Embeddings | SimilarityMatrix
@@ -226,7 +226,7 @@ def _read_numbers(folder: Path, limits: Limits) -> tuple[FileFormat, bytes]:
 
 
 def as_numpy(raw: RawArray, name: str, where: str) -> NDArray[Any]:
-    """A NumPy array of its own memory, in native byte order and C order; ids are checked to be characters."""
+    """An array of its own memory, (n,) or (n, d), in native byte order and C order; ids are checked as characters."""
     if name in ID_ARRAYS:
         _check_characters(raw, f"{where}/{name}")
     dtype = np.dtype(raw.descr)

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,8 +83,8 @@ def check_vectors_shape(content: Embeddings) -> list[Problem]:
     return problems
 
 
-def check_vectors_values(name: str, vectors: NDArray, ids: NDArray[np.str_]) -> list[Problem]:
-    """Finite numbers, and rows that can be normalised."""
+def check_vectors_values(name: str, vectors: NDArray[Any], ids: NDArray[np.str_]) -> list[Problem]:
+    """Finite numbers, and rows that can be normalised, in (n, d) vectors of (n,) ids."""
     problems = []
     rows = vectors.astype(np.float64)
     finite = np.isfinite(rows).all(axis=1)
@@ -125,7 +126,7 @@ def check_similarity_values(content: SimilarityMatrix) -> list[Problem]:
 
 
 def check_ids(found: NDArray[np.str_], expected: Sequence[str], where: str) -> list[Problem]:
-    """Every pair of the release exactly once, and nothing else; order is free."""
+    """Every pair of the release exactly once among (n,) ids, and nothing else; order is free."""
     if found.ndim != 1 or found.dtype.kind != "U":
         mend = "Send the ids of the release, one a row."
         return [Problem("ids.dtype", where, f"{found.ndim} axes of type {found.dtype}", "one axis of strings", mend)]
@@ -146,14 +147,14 @@ def check_ids(found: NDArray[np.str_], expected: Sequence[str], where: str) -> l
     return problems
 
 
-def _check_float(array: NDArray, where: str) -> list[Problem]:
+def _check_float(array: NDArray[Any], where: str) -> list[Problem]:
     if array.dtype.kind == "f" and array.dtype.itemsize in (2, 4, 8):
         return []
     mend = "Convert with `array.astype('float32')`."
     return [Problem("array.dtype", where, f"numbers of type {array.dtype}", "float16 or float32", mend)]
 
 
-def _check_matrix(array: NDArray, rows: int, where: str) -> list[Problem]:
+def _check_matrix(array: NDArray[Any], rows: int, where: str) -> list[Problem]:
     if array.ndim != 2:
         found, expected = f"{array.ndim} axes", "two axes: pairs, dimensions"
         return [Problem("array.shape", where, found, expected, "Send one vector for each pair.")]
@@ -167,7 +168,7 @@ def _check_matrix(array: NDArray, rows: int, where: str) -> list[Problem]:
     return []
 
 
-def _rows_problem(code: str, where: str, ids: NDArray, expected: str, what: str) -> Problem:
+def _rows_problem(code: str, where: str, ids: NDArray[np.str_], expected: str, what: str) -> Problem:
     mend = "Look at what the encoder returned for these pairs, and encode them again."
     return Problem(code, where, f"{what} in {len(ids)} rows: {shortened(ids.tolist())}", expected, mend)
 

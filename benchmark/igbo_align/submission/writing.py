@@ -68,7 +68,9 @@ def complete_card(fields: dict[str, Any], release: Release) -> dict[str, Any]:
     return {"schema_version": 1, "created": today, "benchmark": release.benchmark()} | fields
 
 
-def aligned(submission: Submission, release: Release) -> tuple[NDArray, NDArray] | NDArray:
+def aligned(
+    submission: Submission, release: Release
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | NDArray[np.float32]:
     """A valid submission's numbers in release order: (speech, text), or the similarity matrix."""
     content = submission.content
     if isinstance(content, Embeddings):
@@ -86,13 +88,13 @@ def content_sha256(submission: Submission, release: Release) -> str:
 
 
 def order_of(found: NDArray[np.str_], expected: list[str]) -> NDArray[np.int64]:
-    """The row of each expected id among those found; every one is there."""
+    """The row of each expected id among the (n,) found, (expected,); every one is there."""
     position = {name: row for row, name in enumerate(found.tolist())}
     return np.array([position[name] for name in expected], dtype=np.int64)
 
 
-def read_matrix(path: Path, limits: Limits) -> NDArray:
-    """A stranger's `.npy` matrix; float64 is cast to float32.
+def read_matrix(path: Path, limits: Limits) -> NDArray[Any]:
+    """A stranger's `.npy` matrix, (n, d); float64 is cast to float32.
 
     Raises:
         ProblemsFound: the file is not one that can be read (`file.*`, `array.*`).

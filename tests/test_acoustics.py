@@ -6,9 +6,9 @@ import io
 
 import numpy as np
 import pytest
-from igbo_align.corpus.acoustics import Acoustics, AcousticsJob, acoustics_table, level_db, measure, speech_frames
 from igbo_align.corpus.audio import UndecodableAudio
 from igbo_align.corpus.pitch import HOP_S, pitch_hz, semitones
+from igbo_align.pipeline.acoustics import Acoustics, AcousticsJob, acoustics_table, level_db, measure, speech_frames
 from igbo_align.problems import EnvironmentProblem
 from igbo_align.protocol.spec import load_spec
 from scipy.stats import linregress

@@ -13,7 +13,6 @@ import small_corpus
 from hypothesis import given
 from hypothesis import strategies as st
 from igbo_align.cli.app import run
-from igbo_align.corpus.acoustics import AcousticsJob, measure
 from igbo_align.corpus.audio import load_waveform
 from igbo_align.corpus.text_normalisation import TEXT_VARIANTS, normalise_text, skeleton, text_statistics, text_variant
 from igbo_align.corpus.text_statistics import count_syllabic_nasals, text_statistics_table
@@ -22,6 +21,7 @@ from igbo_align.diagnostics.predictors import predictor_values
 from igbo_align.hub.card import Publication
 from igbo_align.hub.publishing import _is_part, release_files
 from igbo_align.metrics.retrieval import expected_rank
+from igbo_align.pipeline.acoustics import AcousticsJob, measure
 from scipy import stats
 
 

@@ -21,7 +21,7 @@ from igbo_align.diagnostics.variants import centred_integers, csls_matrices
 from igbo_align.metrics.exact_similarity import COMPONENT_SCALE, COSINE_SCALE, integer_similarity, unit_integers
 from igbo_align.metrics.ranking import Standings, pool_standings
 from igbo_align.metrics.retrieval import expected_rank, recall_at_k, reciprocal_rank
-from igbo_align.scoring.similarity import similarity_of
+from igbo_align.tracks.similarity import similarity_of
 from scipy import stats
 
 DIRECTIONS = ("speech_to_text", "text_to_speech")

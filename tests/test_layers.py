@@ -14,12 +14,17 @@ PACKAGE = Path(igbo_align.__file__).parent
 
 #: Every module or sub-package, lowest layer first; a new one must be added here.
 LAYERS = (
-    {"problems", "files", "randomness"},
+    {"problems", "files", "randomness", "progress"},
     {"protocol"},
     {"metrics", "statistics"},
     {"submission"},
-    {"scoring", "diagnostics"},
-    {"corpus", "encoders", "baselines", "probing"},
+    {"tracks"},
+    {"diagnostics"},
+    {"scoring"},
+    {"corpus"},
+    {"encoders"},
+    {"pipeline"},
+    {"baselines", "probing"},
     {"hub", "doors", "projection", "report", "cli", "__main__", "__init__"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from documents import blocks, page, run_snippet
 from igbo_align.cli.app import run
-from igbo_align.corpus.encode_request import jobs_of
 from igbo_align.encoders.identity import resolve_encoder
 from igbo_align.encoders.presets import PRESETS, expand_preset, licence_of, prompt_of
 from igbo_align.encoders.text import load_text_encoder
+from igbo_align.pipeline.encode_request import jobs_of
 
 
 class Loudness:

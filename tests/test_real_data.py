@@ -9,10 +9,10 @@ import igbo_align as ia
 import numpy as np
 import pytest
 from igbo_align.cli.app import run
-from igbo_align.corpus.build import matching_recordings
 from igbo_align.corpus.source import open_corpus
 from igbo_align.encoders.identity import resolve_encoder
 from igbo_align.encoders.jobs import SpeechJob
+from igbo_align.pipeline.recordings import matching_recordings
 from igbo_align.protocol.address import parse_addresses
 
 pytestmark = pytest.mark.real_data
@@ -53,9 +53,9 @@ def test_the_demo_vectors_are_those_of_the_real_encoders(prompts, encoders, demo
 
 def test_encode_with_real_encoders_is_the_zero_shot_row(prompts, encoders, demo, tmp_path, monkeypatch):
     """The text side alone, with real weights and real transcripts: the release's own vectors."""
-    from igbo_align.corpus.encode_release import release_texts
     from igbo_align.encoders.encoding import encode_texts
     from igbo_align.encoders.text_jobs import SentenceJob
+    from igbo_align.pipeline.recordings import release_texts
 
     texts = release_texts(demo, str(prompts))[::50]
     identity = resolve_encoder("sentence-transformers/all-MiniLM-L6-v2")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from igbo_align.encoders.identity import EncoderIdentity
-from igbo_align.encoders.verification import compare_side
+from igbo_align.pipeline.verification import compare_side
 from igbo_align.scoring import verification as receipts
 from igbo_align.scoring.verification import catching_probability, draw_sample, outcome_of
 from scipy.stats import hypergeom

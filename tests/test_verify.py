@@ -33,7 +33,7 @@ def in_this_process(monkeypatch):
         advance(len(vectors))
         return vectors
 
-    monkeypatch.setattr("igbo_align.encoders.verification.encode_speech", encode_here)
+    monkeypatch.setattr("igbo_align.pipeline.verification.encode_speech", encode_here)
 
 
 # --- the whole way, with two tiny encoders and a corpus of tones
@@ -244,7 +244,7 @@ def test_receipts_that_prove_nothing(there, honest):
 def test_a_submission_in_memory_gives_a_receipt_and_writes_none(there, honest, monkeypatch):
     from contextlib import nullcontext
 
-    from igbo_align.encoders.verification import VerifyRequest, mismatches, verify
+    from igbo_align.pipeline.verification import VerifyRequest, mismatches, verify
 
     release, submission = ia.load_release(there / "verify-release"), ia.load_submission(honest)
     loose = ia.Submission(submission.card, submission.content)

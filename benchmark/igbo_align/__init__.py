@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .corpus.encode_release import encode_release
-    from .corpus.encode_request import EncodeRequest
     from .hub import load_release
     from .metrics.full_ranking import rank_all
     from .metrics.ranking import Ranks
+    from .pipeline.encode_release import encode_release
+    from .pipeline.encode_request import EncodeRequest
     from .problems import EnvironmentProblem, Problem, ProblemsFound, UsageProblem
     from .projection import Projection
     from .protocol.release import Release
@@ -39,7 +39,7 @@ _HOMES = {
     "BenchmarkSpec": "protocol.spec",
     "Card": "submission.card",
     "Embeddings": "submission.reading",
-    "EncodeRequest": "corpus.encode_request",
+    "EncodeRequest": "pipeline.encode_request",
     "EnvironmentProblem": "problems",
     "Estimate": "scoring.scores",
     "Leaderboard": "scoring.leaderboard",
@@ -54,7 +54,7 @@ _HOMES = {
     "UsageProblem": "problems",
     "build_leaderboard": "scoring.leaderboard",
     "compare": "scoring.comparison",
-    "encode_release": "corpus.encode_release",
+    "encode_release": "pipeline.encode_release",
     "load_release": "hub",
     "load_spec": "protocol.spec",
     "load_submission": "submission.reading",

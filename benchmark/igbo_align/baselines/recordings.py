@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..corpus.build import Progress
-from ..corpus.encode_release import release_recordings, release_texts
 from ..encoders.cache import default_cache_file
 from ..encoders.encoding import encode_speech, encode_texts
 from ..encoders.identity import EncoderIdentity, resolve_encoder
 from ..encoders.jobs import SpeechJob
 from ..encoders.presets import prompt_of
 from ..encoders.text_jobs import SentenceJob
+from ..pipeline.recordings import release_recordings, release_texts
+from ..progress import Progress
 from ..protocol.address import SourceTexts
 from ..protocol.release import Release
 from .inputs import Inputs, RecordingVectors, Vectors, reference_encoder

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..corpus.build import Progress
 from ..files import new_folder, readable_json, write_text
 from ..problems import Problem, ProblemsFound
+from ..progress import Progress
 from ..protocol.release import Release
 from ..scoring.receipt import write_receipt
 from ..scoring.score import score

@@ -14,10 +14,11 @@ from .. import __version__
 from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from .baselines import baseline
 from .console import print_problems, say
+from .encoding import encode, encoders
 from .probing import probe
 from .publishing import eval_results, publish, submit
 from .ranking import rank
-from .releases import build, encode, encoders
+from .releases import build
 from .reporting import report
 from .space import space
 from .submissions import compare, leaderboard, pack, score, validate

@@ -39,9 +39,9 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Encode a random sample of a submission again, compare, and write verification.json beside it."""
-    from ..encoders.verification import VerifyRequest, mismatches
-    from ..encoders.verification import verify as verify_submission
     from ..hub import load_release
+    from ..pipeline.verification import VerifyRequest, mismatches
+    from ..pipeline.verification import verify as verify_submission
     from ..submission.intake import take_in
 
     loaded = load_release(release)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..metrics.retrieval import expected_rank, reciprocal_rank
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS
-from ..scoring.estimation import TrackStandings
-from ..scoring.similarity import Similarity
+from ..tracks.estimation import TrackStandings
+from ..tracks.similarity import Similarity
 from .correlations import Correlation, correlations
 from .failures import Failure, worst_queries
 from .geometry import Geometry, geometry

@@ -16,10 +16,10 @@ from ..metrics.exact_similarity import COMPONENT_SCALE, integer_similarity
 from ..metrics.retrieval import reciprocal_rank
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS, TRACKS
-from ..scoring.estimation import TrackStandings, metric_names, per_query_metrics, standings_by_track
-from ..scoring.similarity import Similarity
 from ..statistics.bootstrap import resample_counts
 from ..statistics.estimates import Estimate, mean_estimates
+from ..tracks.estimation import TrackStandings, metric_names, per_query_metrics, standings_by_track
+from ..tracks.similarity import Similarity
 from .neighbours import Nearest
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..corpus.build import Progress
-from ..corpus.encode_card import untrained_card
 from ..encoders.identity import loading
 from ..files import readable_json, refuse_existing
+from ..pipeline.encode_card import untrained_card
 from ..problems import problem
+from ..progress import Progress
 from ..protocol.address import SourceTexts
 from ..protocol.release import Release
 from ..submission.card import parse_card

@@ -8,7 +8,7 @@ from typing import Any
 from datasets import Dataset
 
 from ..corpus.audio import load_waveform
-from ..corpus.encode_release import release_recordings
+from ..pipeline.recordings import release_recordings
 from ..protocol.address import SourceTexts
 from ..protocol.release import Release
 from ..protocol.spec import Audio

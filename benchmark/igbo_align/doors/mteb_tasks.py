@@ -15,10 +15,10 @@ from datasets import Dataset
 from mteb.abstasks.retrieval import AbsTaskRetrieval
 from numpy.typing import NDArray
 
-from ..corpus.encode_release import release_texts
 from ..hub import load_release
 from ..metrics.ranking import Standings
 from ..metrics.retrieval import recall_at_k, reciprocal_rank
+from ..pipeline.recordings import release_texts
 from ..problems import problem
 from ..protocol.address import SourceTexts
 from ..protocol.release import Release

@@ -13,11 +13,11 @@ from ..metrics.ranking import Standings
 from ..problems import Problem, ProblemsFound, problem
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS, load_spec, require_track
-from ..scoring.estimation import metric_estimates, metric_values, standings_in
-from ..scoring.similarity import similarity_of
 from ..submission.reading import Embeddings
 from ..submission.validation import check_ids, check_vectors_shape, check_vectors_values
 from ..submission.writing import order_of
+from ..tracks.estimation import metric_estimates, metric_values, standings_in
+from ..tracks.similarity import similarity_of
 
 #: Names the specification whose cut-offs and resamples hold where no release is named.
 _OFFICIAL = "waxal-igbo"

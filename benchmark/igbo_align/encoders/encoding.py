@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from ..corpus.audio import UndecodableAudio
 from ..files import sha256_of_bytes
 from ..problems import Problem, ProblemsFound
+from ..progress import Report
 from .batching import encode_in_batches
 from .cache import VectorCache
 from .jobs import RecordingJob, SpeechJob
 from .text_jobs import TextJob
 from .worker_processes import results_in_order
 
-Report = Callable[[int], None]
 Vector = NDArray[np.float32]
 
 

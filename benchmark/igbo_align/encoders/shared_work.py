@@ -16,8 +16,9 @@ import numpy as np
 
 from ..metrics.sharding import Place
 from ..problems import ProblemsFound, problem
+from ..progress import Report
 from .cache import VectorCache
-from .encoding import Report, encode_speech
+from .encoding import encode_speech
 from .jobs import RecordingJob
 
 #: The first process waits as long as the others go on; after this long without a new vector it does their work.

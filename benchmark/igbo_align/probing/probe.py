@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ..corpus.build import Progress
-from ..corpus.encode_release import release_recordings
 from ..encoders.cache import VectorCache, default_cache_file
 from ..encoders.encoding import each_recording
 from ..encoders.identity import resolve_encoder
+from ..pipeline.recordings import release_recordings
 from ..problems import problem
+from ..progress import Progress
 from ..protocol.release import Release
 from ..randomness import permutation, raw_stream
 from ..statistics.estimates import Estimate

@@ -22,7 +22,6 @@ from ..scoring.comparison import track_difference
 from ..scoring.leaderboard import submission_folders
 from ..scoring.score import score
 from ..scoring.scores import Scores
-from ..scoring.similarity import Similarity, similarity_of
 from ..statistics.bootstrap import resample_counts
 from ..statistics.comparison import PairedDifference, holm, paired_bootstrap
 from ..submission.card import parse_json_object
@@ -30,6 +29,7 @@ from ..submission.intake import take_in
 from ..submission.reading import Submission, read_regular_file
 from ..submission.sandbox import Decoder
 from ..submission.writing import aligned
+from ..tracks.similarity import Similarity, similarity_of
 
 TRAINING_LOG_FILE = "training_log.json"
 _MAX_LOG_BYTES = _MAX_PROBE_BYTES = 1024 * 1024

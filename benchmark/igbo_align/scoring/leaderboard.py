@@ -22,9 +22,9 @@ from ..statistics.comparison import holm
 from ..submission.intake import take_in
 from ..submission.reading import CARD_FILE
 from ..submission.sandbox import Decoder
+from ..tracks.estimation import mean_of_directions
 from .comparison import ranked, require_same_benchmark, track_difference
 from .duplicates import same_as, same_as_flag, sketch
-from .estimation import mean_of_directions
 from .score import score
 from .scores import Estimate, Scores, rounded
 from .seeds import SeedSpread, read_seeds

@@ -20,9 +20,9 @@ from ..statistics.estimates import mean_estimates
 from ..submission.reading import Submission
 from ..submission.validation import require_valid
 from ..submission.writing import aligned, content_sha256
-from .estimation import metric_estimates, standings_by_track
+from ..tracks.estimation import metric_estimates, standings_by_track
+from ..tracks.similarity import Similarity, similarity_of
 from .scores import DirectionScores, Scores, SimilarityScores
-from .similarity import Similarity, similarity_of
 
 
 def score(submission: Submission, release: Release) -> Scores:

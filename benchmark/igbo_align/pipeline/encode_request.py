@@ -71,10 +71,11 @@ class EncodeRequest:
 
 @dataclass(frozen=True)
 class Side:
-    """One modality of a request: which encoder, and where its finished vectors are kept."""
+    """One modality of a request: its encoder, where finished vectors are, and whether other processes see these."""
 
     identity: EncoderIdentity
     cache_file: Path
+    is_shared: bool = True
 
 
 @dataclass(frozen=True)
@@ -122,4 +123,4 @@ def _side(encoder: str | SpeechEncoder | TextEncoder, cache_file: Path, stack: E
     if identity.revision:
         return Side(identity, cache_file)
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="igbo-align-encode-"))
-    return Side(identity, Path(folder) / cache_file.name)
+    return Side(identity, Path(folder) / cache_file.name, is_shared=False)

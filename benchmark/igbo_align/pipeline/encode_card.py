@@ -6,9 +6,9 @@ import datetime as dt
 import re
 from typing import Any
 
+from ..corpus.text_normalisation import TEXT_VARIANTS
 from ..protocol.release import Release
 from .encode_request import EncodeRequest, Jobs
-from .text_normalisation import TEXT_VARIANTS
 
 _VARIANT_PREFIX = "texts "
 

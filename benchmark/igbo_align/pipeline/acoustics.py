@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ..corpus.audio import load_waveform
+from ..corpus.pitch import HOP_S, hop_samples, pitch_hz, require_librosa, semitones
 from ..encoders.cache import cache_key
 from ..encoders.jobs import prepared_audio, versions
 from ..protocol.spec import Audio
-from .audio import load_waveform
-from .pitch import HOP_S, hop_samples, pitch_hz, require_librosa, semitones
 
 #: Part of every cache key and of the manifest: raise it when code changes a number.
 MEASURE_VERSION = 1

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ..corpus.text_normalisation import require_variant, text_variant
 from ..encoders.encoding import are_finished, encode_speech, encode_texts
 from ..encoders.shared_work import Share, place_of_this_process
 from ..encoders.throughput import Throughput
 from ..files import readable_json, refuse_existing
 from ..metrics.sharding import Place
-from ..problems import problem
-from ..protocol.address import SourceTexts, parse_addresses
-from ..protocol.release import SPLITS, Release
+from ..progress import Progress, silent_progress
+from ..protocol.release import Release
 from ..submission.card import parse_card
 from ..submission.reading import Embeddings, Submission
 from ..submission.writing import write_submission
-from .build import Progress, matching_recordings, silent_progress
 from .encode_card import encoding_card
 from .encode_request import EncodeRequest, Jobs, jobs_of
-from .source import Corpus, open_corpus
-from .text_normalisation import normalise_text, require_variant, text_variant
+from .recordings import release_recordings, release_texts
 
 
 def encode_release(
@@ -54,10 +51,10 @@ def encode_release(
         refuse_existing(Path(request.out))
     with jobs_of(request, release.spec) as jobs:
         started, before = time.monotonic(), _finished(jobs, release)
-        if place.size > 1:
+        if place.size > 1 and jobs.speech_side.is_shared:
             _encode_share(jobs, request, release, place, progress)
-            if place.rank > 0:
-                return None
+        if place.rank > 0:
+            return None
         with progress("Encoding speech", len(release.ids)) as advance:
             recordings = release_recordings(release, request.source)
             speech = encode_speech(jobs.speech, recordings, jobs.speech_side.cache_file, advance, request.workers)
@@ -86,46 +83,6 @@ def _encode_share(jobs: Jobs, request: EncodeRequest, release: Release, place: P
         share = Share(place, release.fingerprint)
         recordings = functools.partial(release_recordings, release, request.source)
         share.encode(jobs.speech, recordings, jobs.speech_side.cache_file, advance, request.workers)
-
-
-def release_recordings(release: Release, source: SourceTexts) -> Iterable[tuple[str, bytes]]:
-    """Id and encoded audio of every pair: from the release, or from the source that it was built from."""
-    folder = release.folder / "audio"
-    if folder.is_dir() and not source:
-        return _stored_recordings(folder)
-    wanted = dict(zip(release.ids, release.column("audio_sha256").tolist(), strict=True))
-    return matching_recordings(_corpus(release, source), wanted)
-
-
-def release_texts(release: Release, source: SourceTexts) -> list[tuple[str, str]]:
-    """Id and normalised text of every pair: from the release, or from its source where the release leaves them out."""
-    texts = release.pairs.column("text").to_pylist()
-    if None not in texts:
-        return list(zip(release.ids, texts, strict=True))
-    wanted = set(release.ids)
-    found = {r.id: normalise_text(r.text) for r in _corpus(release, source).records() if r.id in wanted and r.text}
-    return [(name, found[name]) for name in release.ids]
-
-
-def _corpus(release: Release, source: SourceTexts) -> Corpus:
-    if not source and not all(held.revision for held in release.spec.sources):
-        raise problem(
-            "source.missing",
-            "--source",
-            found="a release without recordings, and no --source",
-            expected="the corpus that the release was built from",
-            mend="Name its folder or its Hub id with --source.",
-        )
-    several = "source" in release.pairs.column_names
-    names = [held["name"] for held in release.manifest["sources"]] if several else None
-    return open_corpus(parse_addresses(source), release.spec, names)
-
-
-def _stored_recordings(folder: Path) -> Iterable[tuple[str, bytes]]:
-    for split in SPLITS:
-        for batch in pq.ParquetFile(folder / f"{split}.parquet").iter_batches(batch_size=64):
-            for row in batch.to_pylist():
-                yield row["id"], row["audio"]["bytes"]
 
 
 def _matrix(vectors: dict[str, NDArray[np.float32]], release: Release) -> NDArray[np.float32]:

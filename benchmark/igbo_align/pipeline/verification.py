@@ -9,19 +9,21 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..corpus.encode_card import variant_of_card
-from ..corpus.encode_release import release_recordings, release_texts
 from ..corpus.text_normalisation import text_variant
+from ..encoders.encoding import encode_speech, encode_texts
+from ..encoders.identity import EncoderIdentity, resolve_encoder
+from ..encoders.jobs import SpeechJob
+from ..encoders.settings import parse_settings
+from ..encoders.text_jobs import SentenceJob
 from ..problems import Problem, ProblemsFound, problem, shortened
+from ..progress import Progress
 from ..protocol.address import SourceTexts
 from ..protocol.release import Release
 from ..scoring.verification import (
@@ -36,24 +38,13 @@ from ..scoring.verification import (
 from ..submission.card import EncoderCard
 from ..submission.reading import Embeddings, Submission
 from ..submission.writing import aligned, content_sha256
-from .encoding import Report, encode_speech, encode_texts
-from .identity import EncoderIdentity, resolve_encoder
-from .jobs import SpeechJob
-from .settings import parse_settings
-from .text_jobs import SentenceJob
+from .encode_card import variant_of_card
+from .recordings import release_recordings, release_texts
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _MAX_LISTED = 20
 Vectors = Mapping[str, NDArray[np.float32]]
-
-
-class Progress(Protocol):
-    """Opens a progress bar: title and total in, a function that advances it out."""
-
-    def __call__(self, title: str, total: int | None) -> AbstractContextManager[Report]:
-        """Open it."""
-        ...
 
 
 @dataclass(frozen=True)

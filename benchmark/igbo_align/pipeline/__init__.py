@@ -1,0 +1,1 @@
+"""The verbs that make things of recordings: build a release, encode it, verify what somebody else encoded."""

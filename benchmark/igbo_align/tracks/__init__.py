@@ -1,0 +1,1 @@
+"""A submission on every track: its similarities, who stands where, and the metrics with their intervals."""

@@ -105,7 +105,10 @@ def write_audiofolder(folder: Path, kind: str = "csv", at_root: bool = False) ->
 
 
 def write_metadata(path: Path, rows: list[dict]) -> None:
-    """Write a `metadata.csv` or `metadata.jsonl`."""
+    """Write a `metadata.csv`, `metadata.jsonl` or `metadata.parquet`."""
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+        return
     with path.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".csv":
             writer = csv.DictWriter(file, rows[0])

@@ -103,7 +103,7 @@ def test_wrong_usage_is_exit_code_2(matrices, capsys):
     assert run(["score"]) == 2
     assert run(["scrore", "x"]) == 2
     assert run(["build", "--source", "x", "--out", "y", "--spec", "nothing"]) == 2
-    assert "one of custom, demo, waxal-igbo" in capsys.readouterr().err
+    assert "one of custom, demo, fleurs-igbo, igbo-speech, waxal-acholi" in capsys.readouterr().err
 
 
 def test_version_and_module_entry(capsys):

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from corpora import FEW, SENTENCES, N, sentence, tone
+from corpora import FEW, SENTENCES, N, tone
 from igbo_align.cli.app import run
 from igbo_align.corpus.audio_table import write_audio
+from igbo_align.corpus.encode_release import _stored_recordings
 from igbo_align.corpus.source import open_corpus
 from igbo_align.diagnostics.slices import members_of
 from igbo_align.protocol.address import parse_address, parse_addresses
@@ -105,7 +106,7 @@ def test_two_kinds_of_one_language_have_to_be_told_apart(here, capsys):
     assert "here 'lug_tts'" in refusal(f"{source}#lug_tts", capsys)
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("at_root", [False, True], ids=["a table in each folder", "one table"])
 def test_audiofolder(kind, at_root, build, here):
     name = f"{kind}-{at_root}"
@@ -137,6 +138,15 @@ def test_metadata_is_text_and_nothing_outside_the_folder_is_read(tmp_path):
     assert {record.text for record in records.values()} == {"NA"}
     assert records["001"].audio == tone(2)
     assert [records[name].audio for name in ("2", "3", "4", "5")] == [None] * 4
+
+
+def test_a_config_is_a_folder_of_its_own_and_may_be_a_link(tmp_path):
+    corpora.write_audiofolder(tmp_path / "elsewhere")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "mine").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    records = records_of(f"{tmp_path / 'source'}#mine")
+    assert records["train/clips/a0.flac"].audio == tone(0)
+    assert records["test/clips/a17.flac"].source_split == "test"
 
 
 def test_any_parquet_files(build, here):
@@ -311,5 +321,24 @@ def test_recordings_are_written_in_the_order_of_the_pairs_in_bounded_groups(tmp_
     )
 
 
-def test_sentences_repeat():
-    assert sentence(0) == sentence(len(SENTENCES))
+@pytest.mark.parametrize("rows_a_group", [8, 160], ids=["many row groups", "one row group"])
+def test_reading_holds_a_few_recordings_at_a_time(rows_a_group, tmp_path):
+    """Twenty mebibytes that cannot be compressed, from a source and from the recordings of a release."""
+    generator, one = np.random.default_rng(1), 2**17
+    audio = [{"bytes": generator.bytes(one), "path": f"{number}.mp3"} for number in range(160)]
+    table = pa.table({"id": [str(n) for n in range(160)], "text": ["x"] * 160, "audio": audio})
+    (tmp_path / "audio").mkdir()
+    for name in ("train", "test"):
+        pq.write_table(table, tmp_path / "audio" / f"{name}.parquet", row_group_size=rows_a_group, write_batch_size=8)
+    del table, audio
+    readers = (
+        (record.audio for record in open_corpus([parse_address(str(tmp_path))], ia.load_spec("custom")).records()),
+        (data for _, data in _stored_recordings(tmp_path / "audio")),
+    )
+    for reader in readers:
+        before, held, n = pa.total_allocated_bytes(), 0, 0
+        for data in reader:
+            assert len(data) == one
+            held, n = max(held, pa.total_allocated_bytes() - before), n + 1
+        assert n == 320
+        assert held < 160 * one / 2

@@ -163,6 +163,7 @@ _ALLOWED = {
     ("cli/app.py", "fdopen"): "the report of a bug, a new file that nothing reads",
     ("report/writing.py", "write_bytes"): "the crash-safe writing itself",
     ("submission/parquet_format.py", "write_table"): "into memory",
+    ("corpus/audio_table.py", "write_table"): "given to `write_atomically`",
     ("cli/ranking.py", "write_table"): "given to `write_atomically`",
     ("metrics/sharding.py", "open"): "given to `write_atomically`",
     ("metrics/sharding.py", "savez"): "given to `write_atomically`",

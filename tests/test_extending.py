@@ -7,7 +7,8 @@ import re
 import shutil
 
 import pytest
-from documents import blocks, page, run_commands, run_snippet
+from documents import between, blocks, page, run_commands, run_snippet
+from igbo_align.corpus.layouts import LAYOUTS
 
 pytest.importorskip("torch")
 pytest.importorskip("sentence_transformers")
@@ -27,3 +28,9 @@ def test_the_page_runs_from_top_to_bottom(tmp_path, monkeypatch, encoders_folder
             run_commands(code)
         else:
             run_snippet(code, "docs/extending.md")
+
+
+def test_the_table_of_layouts_is_that_of_the_code():
+    rows = between(page("docs/extending.md"), "layouts").splitlines()[2:]
+    shown = [[cell.strip().replace("`", "") for cell in row.strip("|").split("|")][:2] for row in rows]
+    assert [f"{name} ({columns})" for name, columns in shown] == [layout.needs() for layout in LAYOUTS]

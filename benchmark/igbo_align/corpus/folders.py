@@ -22,11 +22,13 @@ class FolderFiles:
     """Files of one source in a folder.
 
     Attributes:
+        root: what they lie in, and what their names are relative to; nothing outside belongs to the source.
         tables: split -> parquet files with the recordings inside.
         metadata: tables of metadata with the recordings beside them; their splits are those of the recordings.
         recordings: path of each such recording -> split.
     """
 
+    root: Path
     tables: Mapping[str, list[Path]] = field(default_factory=dict)
     metadata: list[Path] = field(default_factory=list)
     recordings: Mapping[Path, str] = field(default_factory=dict)
@@ -36,7 +38,7 @@ def find_files(folder: Path, config: str | None, splits: tuple[str, ...]) -> Fol
     """Find the files of a source.
 
     Args:
-        folder: to look in, at any depth; whatever is hidden is left alone.
+        folder: to look in, resolved, at any depth; whatever is hidden is left alone.
         config: of WAXAL's shards (`ibo`, or `ibo_tts` below a folder `TTS`), or the name of a folder inside.
         splits: that are wanted.
 
@@ -45,12 +47,13 @@ def find_files(folder: Path, config: str | None, splits: tuple[str, ...]) -> Fol
     """
     shards = _shards(folder)
     if shards:
-        return FolderFiles(_of_one_config(shards, config, splits))
+        return FolderFiles(folder, _of_one_config(shards, config, splits))
     base = _base(folder, config)
     metadata = [path for path in _visible(base) if path.name in METADATA]
     if metadata:
         files = _inferred_splits(base, "audiofolder")
-        return FolderFiles({}, metadata, {path: split for path, split in files.items() if path.name not in METADATA})
+        recordings = {path: split for path, split in files.items() if path.name not in METADATA}
+        return FolderFiles(base, {}, metadata, recordings)
     tables: dict[str, list[Path]] = {split: [] for split in splits}
     if any(path.suffix == ".parquet" for path in _visible(base)):
         for path, split in _inferred_splits(base, "parquet").items():
@@ -65,7 +68,7 @@ def find_files(folder: Path, config: str | None, splits: tuple[str, ...]) -> Fol
             "metadata.jsonl or metadata.parquet",
             mend="Check the folder.",
         )
-    return FolderFiles({split: sorted(paths) for split, paths in tables.items() if paths})
+    return FolderFiles(base, {split: sorted(paths) for split, paths in tables.items() if paths})
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -109,7 +112,7 @@ def _of_one_config(
 def _base(folder: Path, config: str | None) -> Path:
     """Where the files of a config lie: a folder of its name; without a name there must not be several."""
     if config is not None and (folder / config).is_dir():
-        return folder / config
+        return (folder / config).resolve()
     paths = [path.relative_to(folder).parts for path in _visible(folder) if path.suffix == ".parquet"]
     configs = sorted({parts[0] for parts in paths if len(parts) == 3 and parts[1] in _SPLIT_FOLDERS})
     if config is not None or len(configs) > 1:
@@ -127,7 +130,7 @@ def _inferred_splits(folder: Path, kind: str) -> dict[Path, str]:
     """Split of every file, as `datasets` infers it from the names of folders and files."""
     datasets = require_datasets()
     # The name of the folder is read as a pattern.
-    escaped = glob.escape(str(folder.resolve()))
+    escaped = glob.escape(str(folder))
     builder = guarded(lambda: datasets.load_dataset_builder(kind, data_dir=escaped), folder.name)
     splits: dict[Path, str] = {}
     for split, paths in builder.config.data_files.items():

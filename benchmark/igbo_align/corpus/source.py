@@ -1,14 +1,16 @@
-"""Opening a corpus: folders and Hub datasets, one or several, through the same `datasets` loading code."""
+"""Opening a corpus: folders and Hub datasets, one or several."""
 
 from __future__ import annotations
 
 import csv
 import glob
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from ..files import canonical_json, sha256_of_bytes, sha256_of_file
 from ..problems import problem, shortened
@@ -20,6 +22,24 @@ from .libraries import guarded, require_datasets
 
 #: Rows that are read at once from a parquet file; recordings are large.
 _BATCH_ROWS = 16
+_BUFFER_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class ParquetRows:
+    """Rows of a parquet file, a few at a time.
+
+    The loader of `datasets` holds a whole row group, and some corpora have one for the whole file; with `pre_buffer` a
+    reader would keep all that it has read.
+    """
+
+    path: Path
+    columns: list[str]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        with pq.ParquetFile(self.path, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
+            for batch in file.iter_batches(_BATCH_ROWS, columns=self.columns, use_threads=False):
+                yield from batch.to_pylist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +48,13 @@ class Table:
 
     Attributes:
         where: names it in a problem.
-        dataset: of the `datasets` library, its audio not decoded.
+        rows: its rows by column, audio as bytes or as a path; can be read several times.
         reader: turns its rows into records.
         split_of: split of a recording, by the path of its file.
     """
 
     where: str
-    dataset: Any
+    rows: Iterable[dict[str, Any]]
     reader: Reader
     split_of: Callable[[str | None], str]
 
@@ -51,7 +71,7 @@ class OpenedSource:
     def records(self) -> Iterator[Record]:
         """All records, in the order of the source."""
         for table in self.tables:
-            rows = iter(table.dataset)
+            rows = iter(table.rows)
             while (record := guarded(lambda rows=rows, table=table: self._next(rows, table), table.where)) is not None:
                 if record.source_split in (*self.splits, ""):
                     yield record
@@ -143,18 +163,16 @@ def _open(address: Address, spec: Source) -> OpenedSource:
 
 
 def _open_folder(folder: Path, config: str | None, splits: tuple[str, ...]) -> OpenedSource:
-    found = find_files(folder, config, splits)
     require_datasets().disable_progress_bars()  # of finding local files; a download from the Hub shows its own
-    tables = [_parquet_table(paths, split, folder) for split, paths in found.tables.items()] or _metadata_tables(
-        found, folder
-    )
-    listed = [path for paths in found.tables.values() for path in paths] or found.metadata
-    hashes = {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in listed}
-    root = folder.resolve()
-    beside = {path.relative_to(root).as_posix(): sha256_of_file(path) for path in found.recordings}
+    found = find_files(folder.resolve(), config, splits)
+    tables = [_parquet_table(path, split, found.root) for split, paths in found.tables.items() for path in paths]
+    tables += _metadata_tables(found)
+    listed = [path for paths in found.tables.values() for path in paths] + found.metadata
+    hashes = {path.relative_to(found.root).as_posix(): sha256_of_file(path) for path in listed}
+    beside = {path.relative_to(found.root).as_posix(): sha256_of_file(path) for path in found.recordings}
     provenance = {
         "kind": "folder",
-        "dataset": root.name,
+        "dataset": folder.resolve().name,
         "config": config,
         "revision": f"sha256:{sha256_of_bytes(canonical_json(hashes | beside))}",
         "files": hashes,
@@ -162,27 +180,22 @@ def _open_folder(folder: Path, config: str | None, splits: tuple[str, ...]) -> O
     return OpenedSource(tables, splits, provenance)
 
 
-def _parquet_table(paths: Sequence[Path], split: str, folder: Path) -> Table:
-    from pyarrow.dataset import ParquetFragmentScanOptions
-
-    options = {
-        "batch_size": _BATCH_ROWS,
-        "fragment_scan_options": ParquetFragmentScanOptions(use_buffered_stream=True, pre_buffer=False),
-    }
-    dataset = _streamed("parquet", paths, folder.name, **options)
-    return _table(dataset, split, lambda _: split, folder.resolve(), folder.resolve())
+def _parquet_table(path: Path, split: str, root: Path) -> Table:
+    where = path.relative_to(root).as_posix()
+    features = guarded(lambda: require_datasets().Features.from_arrow_schema(pq.read_schema(path)), where)
+    reader = reader_of(features, where, root, root)
+    return Table(where, ParquetRows(path, list(reader.columns.values())), reader, lambda _: split)
 
 
-def _metadata_tables(found: FolderFiles, folder: Path) -> list[Table]:
+def _metadata_tables(found: FolderFiles) -> list[Table]:
     """Tables of metadata, each with the recordings beside it."""
-    root = folder.resolve()
-    splits = {path.relative_to(root).as_posix(): split for path, split in found.recordings.items()}
+    splits = {path.relative_to(found.root).as_posix(): split for path, split in found.recordings.items()}
     tables = []
     for path in found.metadata:
-        where, kind = path.relative_to(folder).as_posix(), METADATA[path.name]
+        where, kind = path.relative_to(found.root).as_posix(), METADATA[path.name]
         options = _csv_options(path, where) if kind == "csv" else {}
-        dataset = _streamed(kind, [path], where, **options)
-        tables.append(_table(dataset, where, lambda file: splits.get(file or "", ""), root, path.parent.resolve()))
+        dataset = _streamed(kind, path, where, **options)
+        tables.append(_table(dataset, where, lambda file: splits.get(file or "", ""), found.root, path.parent))
     return tables
 
 
@@ -198,10 +211,10 @@ def _csv_options(path: Path, where: str) -> dict[str, Any]:
     return {"keep_default_na": False, "na_filter": False, "features": text}
 
 
-def _streamed(kind: str, paths: Sequence[Path], where: str, **options: Any) -> Any:
-    """Files as a streamed dataset whose columns are known."""
+def _streamed(kind: str, path: Path, where: str, **options: Any) -> Any:
+    """A file as a streamed dataset whose columns are known."""
     datasets = require_datasets()
-    files = [glob.escape(str(path)) for path in paths]  # names are read as patterns
+    files = [glob.escape(str(path))]  # names are read as patterns
     opened = guarded(
         lambda: datasets.load_dataset(kind, data_files=files, split="train", streaming=True, **options), where
     )
@@ -257,7 +270,7 @@ def _from_hub(dataset: str, config: str | None, revision: str, known: Source | N
 def _table(
     dataset: Any, where: str, split_of: Callable[[str | None], str], root: Path | None = None, base: Path | None = None
 ) -> Table:
-    """The dataset with bytes instead of decoded audio, and only the columns that are read."""
+    """A table of the `datasets` library, with bytes instead of decoded audio and only the columns that are read."""
     datasets = require_datasets()
     reader = reader_of(dataset.features or {}, where, root, base)
     audio = reader.columns.get("audio")

@@ -24,8 +24,19 @@ _PACKAGE = Path(__file__).parent.parent
 #: In an installed wheel the hand-written part lies in the package, in a checkout at the top.
 _FOLDERS = (_PACKAGE / "dataset_card", _PACKAGE.parent.parent / "dataset_card")
 #: The Hub wants two letters where a language has them.
-_TWO_LETTERS = "ibo:ig eng:en ita:it ewe:ee ful:ff hau:ha kik:ki lug:lg swa:sw twi:tw yor:yo"
-_LANGUAGES = dict(pair.split(":") for pair in _TWO_LETTERS.split())
+_LANGUAGES = {
+    "ibo": "ig",
+    "eng": "en",
+    "ewe": "ee",
+    "ful": "ff",
+    "hau": "ha",
+    "ita": "it",
+    "kik": "ki",
+    "lug": "lg",
+    "swa": "sw",
+    "twi": "tw",
+    "yor": "yo",
+}
 _LICENCE = re.compile(r"cc0-1\.0|cc-by(-(sa|nc|nd|nc-sa|nc-nd))?-\d\.\d", re.IGNORECASE)
 _SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 

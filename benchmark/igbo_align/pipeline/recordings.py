@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from ..corpus.selection import Kept
-from ..corpus.source import Corpus, open_corpus
+from ..corpus.source import Corpus, ParquetRows, open_corpus
 from ..corpus.text_normalisation import normalise_text
 from ..files import sha256_of_bytes
 from ..problems import problem
@@ -78,6 +76,5 @@ def _corpus(release: Release, source: SourceTexts) -> Corpus:
 
 def _stored_recordings(folder: Path) -> Iterable[tuple[str, bytes]]:
     for split in SPLITS:
-        for batch in pq.ParquetFile(folder / f"{split}.parquet").iter_batches(batch_size=64):
-            for row in batch.to_pylist():
-                yield row["id"], row["audio"]["bytes"]
+        for row in ParquetRows(folder / f"{split}.parquet", ["id", "audio"]):
+            yield row["id"], row["audio"]["bytes"]

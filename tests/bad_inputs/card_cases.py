@@ -88,6 +88,7 @@ for _pointer in (
     "system/Name",
     "__proto__",
     "scores",
+    "X",
 ):
     _card(f"unknown-{_pointer.replace('/', '-')}", "card.schema", card(_pointer, "x"))
 for _value in (0, 2, "1", 1.0, True):

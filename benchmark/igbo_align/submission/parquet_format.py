@@ -153,7 +153,7 @@ def _check_nulls(table: pa.Table, where: str) -> None:
 def _ids(column: pa.ChunkedArray, where: str) -> RawArray:
     """Ids, long ones refused before they are multiplied: a dictionary of one megabyte may stand in every row."""
     for chunk in column.chunks:
-        ids_array(getattr(chunk, "dictionary", chunk).to_pylist(), where)
+        ids_array(chunk.dictionary.to_pylist(), where)
     return ids_array(column.to_pylist(), where)
 
 

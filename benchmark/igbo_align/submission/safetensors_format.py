@@ -42,7 +42,7 @@ def decode_safetensors(data: bytes, limits: Limits, where: str) -> dict[str, Raw
 
 def _split(data: bytes, limits: Limits, where: str) -> tuple[dict[str, Any], memoryview]:
     length = int.from_bytes(data[:8], "little")
-    if len(data) < 10 or length > limits.header_bytes or 8 + length > len(data):
+    if length > limits.header_bytes or 8 + length > len(data):
         raise _bad_header(where)
     try:
         header = json.loads(data[8 : 8 + length].decode("utf-8"), object_pairs_hook=_unique_keys)

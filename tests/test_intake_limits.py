@@ -1,0 +1,171 @@
+"""Where exactly the readers draw the line: what lies at a limit is read, what lies one beyond is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+
+import igbo_align as ia
+import numpy as np
+import pyarrow as pa
+import pytest
+from bad_inputs.cases import make
+from bad_inputs.fuzz import InProcessDecoder
+from bad_inputs.small_release import CARD, IDS, PARQUET, ROWS, VALID, arrays, card, framed, safetensors_file, vectors
+from igbo_align.problems import ProblemsFound
+from igbo_align.submission import parquet_format
+from igbo_align.submission.limits import Limits
+from igbo_align.submission.npy_format import decode_npz
+from igbo_align.submission.raw_arrays import RawArray, ids_array
+from igbo_align.submission.safetensors_format import decode_safetensors
+
+LIMITS = Limits(ROWS)
+
+
+def codes(call):
+    """Codes and places of the problems that a call raises; none if it returns."""
+    try:
+        call()
+    except ProblemsFound as error:
+        return [f"{problem.where} {problem.code}" for problem in error.problems]
+    return []
+
+
+def test_limits_follow_from_the_number_of_pairs():
+    for rows in (1, 699, 10_000):
+        assert Limits(rows).header_bytes == 2**20 + rows * 4 * 128
+    # Two float64 vectors of 8,192 dimensions a pair, or a similarity a pair of pairs, and never more than 256 MB.
+    assert Limits(6).file_bytes == 6 * 2 * 8192 * 8 + Limits(6).header_bytes
+    assert Limits(2100).file_bytes == Limits(10_000).file_bytes == 2**28
+    # A matrix of twice as many rows; or half as many numbers as bytes of the largest file.
+    assert Limits(6).numbers == 2 * 6 * 8192
+    assert Limits(8192).numbers == 2**27
+    assert Limits(9000).numbers == 2**27
+
+
+def test_a_similarity_may_be_as_large_as_the_vectors():
+    big = Limits(17_000)  # where rows squared is the larger of the two, both are beyond what is ever read
+    assert (big.file_bytes, big.numbers) == (2**28, 2**27)
+
+
+@pytest.mark.parametrize(
+    ("ids", "descr"), [((), "<U1"), (("",), "<U1"), (("a", "bcd"), "<U3"), (("Ọ" * 64,), "<U64"), (("", "ab"), "<U2")]
+)
+def test_ids_are_stored_as_numpy_does(ids, descr):
+    array = np.array(ids, dtype=descr)
+    assert ids_array(ids, "x") == RawArray(descr, (len(ids),), fortran=False, content=array.tobytes())
+
+
+def test_the_place_is_told_by_a_decoder_that_is_called_on_its_own():
+    assert codes(lambda: decode_npz(b"", frozenset({"ids"}), LIMITS, "there")) == ["there file.corrupt"]
+    assert codes(lambda: parquet_format.decode_parquet(b"", LIMITS, "there")) == ["there file.corrupt"]
+    assert codes(lambda: decode_safetensors(b"", LIMITS, "there")) == ["there file.header"]
+
+
+# --- safetensors
+
+
+def header_of(length):
+    """A valid file whose header is filled up with spaces."""
+    data = safetensors_file()
+    start = 8 + int.from_bytes(data[:8], "little")
+    return framed(data[8:start].rstrip().ljust(length), data[start:])
+
+
+def test_safetensors_headers_may_be_as_long_as_allowed():
+    assert codes(lambda: decode_safetensors(header_of(LIMITS.header_bytes), LIMITS, "x")) == []
+    assert codes(lambda: decode_safetensors(header_of(LIMITS.header_bytes + 1), LIMITS, "x")) == ["x file.header"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\2", bytes(8), b"\1" + bytes(7) + b"1", b"\2" + bytes(7) + b"{"])
+def test_fragments_of_a_safetensors_header(data):
+    assert codes(lambda: decode_safetensors(data, LIMITS, "x")) == ["x file.header"]
+
+
+def test_the_shortest_safetensors_header_is_read():
+    assert codes(lambda: decode_safetensors(framed(b"{}"), LIMITS, "x")) == ["x/__metadata__/ids ids.dtype"]
+
+
+def test_a_safetensors_header_ends_inside_the_file():
+    assert codes(lambda: decode_safetensors((3).to_bytes(8, "little") + b"{}", LIMITS, "x")) == ["x file.header"]
+
+
+def test_safetensors_are_read_as_they_lie():
+    found = decode_safetensors(safetensors_file(), LIMITS, "x")
+    for name, array in arrays().items():
+        assert found[name] == RawArray(array.dtype.str, array.shape, fortran=False, content=array.tobytes())
+
+
+# --- parquet
+
+
+def metadata(rows=ROWS, groups=1, values=(6, 24, 24), unpacked=(90, 100, 100)):
+    """Of a parquet file whose first row group holds what is told, and whose others are empty."""
+
+    def row_group(group):
+        counts, sizes = (values, unpacked) if group == 0 else ((0, 0, 0), (0, 0, 0))
+        columns = [SimpleNamespace(num_values=n, total_uncompressed_size=s) for n, s in zip(counts, sizes, strict=True)]
+        return SimpleNamespace(column=columns.__getitem__)
+
+    return SimpleNamespace(num_rows=rows, num_row_groups=groups, row_group=row_group)
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("rows", 2 * ROWS + 1000),
+        ("groups", 1000),
+        ("values", 2 * LIMITS.numbers + ROWS),
+        ("unpacked", LIMITS.file_bytes),
+    ],
+)
+def test_parquet_files_may_be_as_large_as_allowed(name, most):
+    def told(count):
+        value = (count, 0, 0) if name in {"values", "unpacked"} else count
+        return lambda: parquet_format._check_size(metadata(**{name: value}), LIMITS, "x")
+
+    assert codes(told(most)) == []
+    assert codes(told(most + 1)) == ["x file.too_large"]
+
+
+def test_columns_count_together_and_none_counts_against_another():
+    half = LIMITS.file_bytes // 2 + 1
+    for name, value in (("unpacked", (0, half, half)), ("values", (LIMITS.numbers, LIMITS.numbers, 7))):
+        refused = metadata(**{name: value})
+        hidden = metadata(**{name: (-value[1], *value[1:])})  # a footer may tell any number
+        assert codes(lambda told=refused: parquet_format._check_size(told, LIMITS, "x")) == ["x file.too_large"]
+        assert bool(codes(lambda told=hidden: parquet_format._check_size(told, LIMITS, "x"))) == (name == "unpacked")
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.large_list(pa.float32()), pa.list_(pa.float32(), 4)])
+def test_lists_of_a_slice_are_those_of_the_slice(kind):
+    matrix = vectors()
+    column = pa.chunked_array([pa.array(matrix.tolist(), kind)]).slice(1, 3)
+    expected = RawArray("<f4", (3, 4), fortran=False, content=matrix[1:4].tobytes())
+    found = parquet_format._matrix(column, "x")
+    assert dataclasses.replace(found, content=bytes(found.content)) == expected
+
+
+@pytest.mark.parametrize("buffer", [None, pa.py_buffer(b"")])
+def test_no_rows_are_no_numbers(buffer):
+    numbers = pa.Array.from_buffers(pa.float32(), 0, [None, buffer])
+    column = pa.chunked_array([pa.FixedSizeListArray.from_arrays(numbers, 4)])
+    assert parquet_format._matrix(column, "x") == RawArray("<f4", (0, 0), fortran=False, content=b"")
+
+
+# --- folders
+
+
+def test_a_decoder_of_ones_own_is_used_and_the_folder_remembered(tmp_path):
+    used = []
+
+    class Recorded(InProcessDecoder):
+        def decode(self, file, data, limits):
+            used.append((file, limits))
+            return super().decode(file, data, limits)
+
+    folder = make(tmp_path / "folder", {CARD: card(), PARQUET: VALID[PARQUET]})
+    submission = ia.load_submission(str(folder), LIMITS, Recorded())
+    assert used == [(PARQUET, LIMITS)]
+    assert submission.folder == folder
+    assert submission.content.ids.tolist() == list(IDS)

@@ -15,7 +15,7 @@ from bad_inputs.small_release import CARD, IDS, PARQUET, ROWS, VALID, arrays, ca
 from igbo_align.problems import ProblemsFound
 from igbo_align.submission import parquet_format
 from igbo_align.submission.limits import Limits
-from igbo_align.submission.npy_format import decode_npz
+from igbo_align.submission.npy_format import decode_npz, read_npy
 from igbo_align.submission.raw_arrays import RawArray, ids_array
 from igbo_align.submission.safetensors_format import decode_safetensors
 
@@ -58,6 +58,7 @@ def test_ids_are_stored_as_numpy_does(ids, descr):
 
 def test_the_place_is_told_by_a_decoder_that_is_called_on_its_own():
     assert codes(lambda: decode_npz(b"", frozenset({"ids"}), LIMITS, "there")) == ["there file.corrupt"]
+    assert codes(lambda: read_npy(b"", "speech", LIMITS, "there")) == ["there file.header"]
     assert codes(lambda: parquet_format.decode_parquet(b"", LIMITS, "there")) == ["there file.corrupt"]
     assert codes(lambda: decode_safetensors(b"", LIMITS, "there")) == ["there file.header"]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from igbo_align.metrics.exact_similarity import COMPONENT_SCALE, integer_similarity, unit_integers
-from igbo_align.metrics.ranking import Standings, full_standings, pool_standings
+from igbo_align.metrics.ranking import Standings, full_standings, pool_standings, repeated_groups
 from igbo_align.metrics.retrieval import chance_standings, expected_rank, recall_at_k, reciprocal_rank
 
 
@@ -81,6 +81,12 @@ def test_full_standings_count_the_best_member_of_the_text_group(data, n):
         assert held.equal[query] == sum(similarity[query, c] == best for c in others)
         assert held.candidates[query] == len(others) + 1
     assert {array.dtype for array in (held.better, held.equal, held.candidates)} == {np.dtype(np.int64)}
+
+
+def test_groups_of_more_than_one_are_told_by_position():
+    found = repeated_groups(np.array([7, 3, 7, 2, 3, 7, 9]))
+    assert [sorted(members.tolist()) for members in found] == [[1, 4], [0, 2, 5]]
+    assert list(repeated_groups(np.array([2, 1, 0]))) == list(repeated_groups(np.array([], dtype=np.int64))) == []
 
 
 def test_unit_integers_are_whole_and_unit_and_their_products_exact():

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import igbo_align as ia
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from igbo_align.metrics import full_ranking
+from igbo_align.metrics import full_ranking, numpy_sweep
 from igbo_align.metrics.exact_similarity import integer_similarity, unit_integers
 from igbo_align.metrics.exact_sum import row_sums
-from igbo_align.metrics.full_ranking import count_rows, prepare
+from igbo_align.metrics.full_ranking import count_rows, prepare, standings
 from igbo_align.metrics.numpy_sweep import NumpySweep
 from igbo_align.metrics.ranking import full_standings
 from igbo_align.metrics.retrieval import expected_rank
@@ -130,6 +131,40 @@ def test_text_groups_keep_the_best_member_only(n_groups):
     similarity = integer_similarity(unit_integers(speech), unit_integers(text))
     expected = [expected_rank(full_standings(matrix, groups)) for matrix in (similarity, similarity.T)]
     assert_equal_ranks(ia.rank_all(speech, text, groups=groups), expected)
+
+
+@pytest.mark.parametrize("n_groups", [1, 40, 300])
+def test_standings_of_a_pass_are_those_of_the_whole_matrix(n_groups):
+    stream = np.random.default_rng(16)
+    speech, text = stream.standard_normal((2, 300, 7)).astype(np.float32)
+    groups = stream.integers(0, n_groups, 300)
+    text[200:] = text[:100]
+    similarity = integer_similarity(unit_integers(speech), unit_integers(text))
+    corpus = prepare(speech, text, groups)
+    counts = count_rows(corpus, slice(0, 300))
+    for matrix, found in zip(
+        (similarity, similarity.T), standings(corpus, counts.by_speech, counts.by_text), strict=True
+    ):
+        for name, expected in vars(full_standings(matrix, groups)).items():
+            np.testing.assert_array_equal(getattr(found, name), expected)
+            assert getattr(found, name).dtype == np.int64
+
+
+def test_threads_are_as_many_as_asked_for(monkeypatch):
+    used = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, workers):
+            used.append(workers)
+            super().__init__(workers)
+
+    for module in (full_ranking, numpy_sweep):
+        monkeypatch.setattr(module, "ThreadPoolExecutor", Pool)
+    ia.rank_all(np.eye(4), np.eye(4), threads=3)
+    assert used == [3, 3]
+    monkeypatch.setattr(full_ranking, "available_threads", lambda: 2)
+    ia.rank_all(np.eye(4), np.eye(4))
+    assert used == [3, 3, 2, 2]
 
 
 def test_large_groups_are_taken_block_by_block(monkeypatch):

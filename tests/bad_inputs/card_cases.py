@@ -138,6 +138,14 @@ for _label, _words in {
 }.items():  # fmt: skip
     _card(f"text-{_label}", "card.schema", card("submitter", _words), card("submitter", _IGBO))
     _card(f"notes-{_label}", "card.schema", card("notes", _words), card("notes", unicodedata.normalize("NFD", _IGBO)))
+for _label, _letters in (("acute", "a\u0301"), ("enclosing", "a\u20dd"), ("nothing-below", "\u0323")):
+    _letter, _mark = _letters[:-1], _letters[-1]
+    _card(
+        f"text-five-marks-{_label}",
+        "card.schema",
+        card("submitter", _letter + 5 * _mark),
+        card("submitter", _letter + 4 * _mark + "b" + 4 * _mark),
+    )
 _card("text-surrogate", "card.schema", card("submitter", "SURROGATE").replace(b"SURROGATE", b"\\ud800"))
 _card("text-empty", "card.schema", card("submitter", ""), card("notes", ""))
 _card("text-blank", "card.schema", card("submitter", "   "), card("submitter", "a b"))

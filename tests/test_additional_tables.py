@@ -22,6 +22,9 @@ from igbo_align.hub.card import Publication
 from igbo_align.hub.publishing import _is_part, release_files
 from igbo_align.metrics.retrieval import expected_rank
 from igbo_align.pipeline.acoustics import AcousticsJob, measure
+from igbo_align.report.blocks import Table
+from igbo_align.report.evidence import gather_alone
+from igbo_align.report.sections import submission_document
 from scipy import stats
 
 
@@ -171,6 +174,24 @@ def test_correlations_use_what_was_measured(built, make_card):
     nasals = held["syllabic_nasal_density", "rank_speech_to_text"]
     shares = [count_syllabic_nasals(word_of(n)) / len(word_of(n).split()) for n in release.ids]
     assert nasals.r == pytest.approx(stats.pearsonr(shares, ranks)[0])
+
+
+def test_a_report_shows_minimal_pairs_and_measures_of_sound(built, make_card, tmp_path):
+    release = ia.load_release(built)
+    generator = np.random.default_rng(2)
+    speech, text = generator.standard_normal((2, 12, 6)).astype(np.float32)
+    ia.write_submission(
+        tmp_path / "tests__test" / "1", make_card(release), ia.Embeddings(np.array(release.ids), speech, text), release
+    )
+    document = submission_document(gather_alone(tmp_path / "tests__test" / "1", release))
+    tables = [block for block in document.blocks if isinstance(block, Table)]
+    minimal = next(table for table in tables if table.caption.startswith("Minimal pairs"))
+    assert "6 pairs have a rival that differs from them in tone marks or dots alone" in minimal.caption
+    assert "14 choices" in minimal.caption
+    named = {panel.name for panel in document.panels()}
+    assert {"failure-f0-range-semitones", "failure-speech-rate-per-s", "failure-silence-ratio"} <= named
+    assert "failure-snr-db" not in named  # tones without a pause have no noise to compare with
+    assert any("pitch range in semitones" in row for table in tables for row in table.rows)
 
 
 def test_predictors_that_are_known_of_no_pair_are_left_out(demo, built):

@@ -58,6 +58,10 @@ def test_every_family_gives_its_layers_and_computes_in_bfloat16(family, tmp_path
     assert (len(lower) > len(frames)) == adapter
     assert held == (len(lower) if adapter else speech)
     assert adapter or not np.array_equal(lower, frames)
+    layers = loaded.layers(waveform, RATE)
+    assert len(layers) == 2
+    np.testing.assert_array_equal(layers[0], lower[:held])
+    np.testing.assert_array_equal(layers[1], frames[:speech])
     with pytest.raises(ia.ProblemsFound, match="--layer"):
         loaded.frames(waveform, RATE, layer=99)
     half, _ = load_speech_encoder(encoder, "bfloat16").frames(waveform, RATE)

@@ -262,6 +262,11 @@ def test_a_tiny_encoder_end_to_end_and_from_the_cache_the_same_bytes(
     assert f"{result.layers[1].r2.value:.3f}" in shown
 
 
+def test_recordings_have_to_be_at_hand(encoders_folder, capsys):
+    assert run(["probe", "--release", "demo", "--speech-encoder", str(encoders_folder / "tiny" / "whisper")]) == 1
+    assert "a release without recordings, and no --source" in capsys.readouterr().err
+
+
 def test_a_recording_that_cannot_be_decoded_is_named_and_the_others_are_kept(job, tmp_path):
     from igbo_align.encoders.cache import VectorCache
     from igbo_align.encoders.encoding import each_recording

@@ -218,10 +218,10 @@ def test_a_report_holds_every_part_and_asks_for_nothing(zero_shot_page):
         "This is not Igbo", "Retrieval", "Track paper", "Track heldout", "Pool size", "Loss by epoch", "Against baselines",
         "Paired and unpaired similarity", "Welch", "Student, as in the paper", "first 60 train pairs",
         "first 60 held-out pairs", "Hubs", "CSLS and mean-centring", "Duration in s and rank", "Words and paired similarity",
-        "Rank by gender", "Slices", "Worst queries", "Duration of recordings", "Pairs by gender", "chance", "modality gap",
+        "Rank by gender", "Syllables/s of speech and rank", "Share of silence and rank", "Slices", "Pitch read off each layer", "Worst queries", "Duration of recordings", "Pairs by gender", "chance", "modality gap",
     ):  # fmt: skip
         assert part in page.text, part
-    assert page.tags.count("figure") == page.tags.count("svg") == 22
+    assert page.tags.count("figure") == page.tags.count("svg") == 29
     assert page.text.count("worse") >= 2  # than the better baseline, in both tracks
     assert "is worse than better" in page.text
     assert zero_shot_page.stat().st_size < 3_000_000

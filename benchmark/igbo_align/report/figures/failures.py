@@ -29,7 +29,7 @@ _SHOWN_SLICES = 40
 
 
 def failure_panels(evidence: Evidence) -> list[Panel]:
-    """Figure 6 of the paper: duration against rank, words against similarity, rank by gender; and sound."""
+    """Figure 6 of the paper: duration against rank, words against similarity, rank by gender; then sound."""
     release, paired = evidence.release, evidence.similarity.paired
     ranks = expected_rank(evidence.scores.tracks["paper"]["speech_to_text"].standings)
     words = release.column("n_words").astype(np.float64)
@@ -73,6 +73,8 @@ def _scatter(evidence: Evidence, predictor: str, x: NDArray[np.float64], outcome
         found = "Pearson's r is undefined: one of the two does not vary."
     else:
         found = f"Pearson's r = {held.r:+.2f} [{held.low:+.2f}, {held.high:+.2f}], corrected {p_equals(held.p_holm)}."
+    if held.n < len(x):
+        found += f" Measured in {held.n} of {len(x)} pairs."
     title = f"{label[0].upper()}{label[1:]} and {_OUTCOMES[outcome][0]}"
     return Panel(f"failure-{predictor.replace('_', '-')}", title, found, draw)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import igbo_align as ia
@@ -15,6 +18,7 @@ from igbo_align.cli.app import run
 from igbo_align.protocol.spec import DIRECTIONS
 from igbo_align.scoring.leaderboard import build_leaderboard, mean_mrr_estimate
 from igbo_align.submission.card import parse_card
+from loopback_hub import LoopbackHub, Repository
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,6 +43,7 @@ def user_folder(tmp_path, monkeypatch, demo):
     np.save(tmp_path / "text.npy", demo.embeddings("text"))
     (tmp_path / "card.json").write_text(json.dumps(documented_card()))
     monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def test_readme_commands_run(user_folder, capsys):
@@ -47,8 +52,23 @@ def test_readme_commands_run(user_folder, capsys):
     for command in commands:
         words = shlex.split(command)
         assert words[0] == "igbo-align"
-        assert run(words[1:]) == 0, capsys.readouterr().err
+        if words[1] == "submit":
+            assert submitted(words, user_folder) == ["submissions/me__mine/1/embeddings.parquet"]
+        else:
+            assert run(words[1:]) == 0, capsys.readouterr().err
     assert "me/mine" in capsys.readouterr().out
+    assert (user_folder / "report.html").stat().st_size > 100_000
+
+
+def submitted(words, folder):
+    """Vectors that a stand-in for the Hub got by a pull request, the command typed in a process that knows no other."""
+    board = Repository({"README.md": b""})
+    with LoopbackHub({("datasets", words[-1]): board}) as hub:
+        environment = os.environ | hub.environment(folder / "hf")
+        command = [sys.executable, "-m", "igbo_align", *words[1:]]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        (request,) = board.pull_requests.values()
+        return [name for name in request.files if name.endswith(".parquet")]
 
 
 @pytest.mark.parametrize("number", range(len(blocks(README, "python"))))

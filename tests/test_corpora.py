@@ -14,9 +14,9 @@ import pytest
 from corpora import FEW, SENTENCES, N, tone
 from igbo_align.cli.app import run
 from igbo_align.corpus.audio_table import write_audio
-from igbo_align.corpus.encode_release import _stored_recordings
 from igbo_align.corpus.source import open_corpus
 from igbo_align.diagnostics.slices import members_of
+from igbo_align.pipeline.recordings import _stored_recordings
 from igbo_align.protocol.address import parse_address, parse_addresses
 
 pytest.importorskip("torch")

@@ -60,4 +60,4 @@ def _print_table(result: ProbeResult) -> None:
 
 
 def _interval(share: Share) -> Text:
-    return Text.assemble(f"{share.value:.3f}", (f" [{share.low:.3f}, {share.high:.3f}]", "dim"))
+    return Text.assemble(f"{share.value:z.3f}", (f" [{share.low:z.3f}, {share.high:z.3f}]", "dim"))

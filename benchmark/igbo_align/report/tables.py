@@ -168,7 +168,8 @@ def probe_table(result: ProbeResult) -> Table:
     """R² of every layer, of the spectrogram and of shuffled contours."""
     named = [("log-mel spectrogram", result.log_mel), *((f"layer {item.layer}", item) for item in result.layers)]
     rows = [
-        [name, *(f"{x.value:.3f} [{x.low:.3f}, {x.high:.3f}]" for x in (item.r2, item.control))] for name, item in named
+        [name, *(f"{x.value:z.3f} [{x.low:z.3f}, {x.high:z.3f}]" for x in (item.r2, item.control))]
+        for name, item in named
     ]
     return Table(
         f"R² of pitch on test recordings. {result.target}.", ["read off", "R² [95 %]", "shuffled [95 %]"], rows

@@ -163,7 +163,8 @@ def _failures(evidence: Evidence) -> str:
         first = f"Of {tested} tested correlations with properties of the pairs none survives correction."
     else:
         more = f", and {len(real) - 3} more" if len(real) > 3 else ""
-        first = f"Of {tested} tested correlations {len(real)} survive correction: {', '.join(real[:3])}{more}."
+        survive = "survives" if len(real) == 1 else "survive"
+        first = f"Of {tested} tested correlations {len(real)} {survive} correction: {', '.join(real[:3])}{more}."
     slices = [item for item in diagnostics.slices if item.p_holm < LEVEL]
     second = f"{len(slices)} of {len(diagnostics.slices)} slices differ from the other pairs after correction."
     return f"{first} {second}"

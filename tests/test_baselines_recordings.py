@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import igbo_align as ia
 import pytest
 from igbo_align.cli.app import run
-from igbo_align.encoders import encoding
+from igbo_align.encoders import worker_processes
 
 ENCODERS = ["--speech-encoder", "tiny/whisper", "--text-encoder", "tiny/sentences"]
 
@@ -20,7 +20,7 @@ def built(encoders_folder, corpus_folder, tmp_path_factory):
         patch.chdir(encoders_folder)
         patch.setenv("IGBO_ALIGN_CACHE", str(tmp_path_factory.mktemp("cache")))
         # Starting processes takes longer than encoding 45 tones, and is tested where encoding is.
-        patch.setattr(encoding, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
+        patch.setattr(worker_processes, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
         out = tmp_path_factory.mktemp("releases") / "release"
         command = [
             "build",

@@ -186,7 +186,7 @@ def test_an_encoder_that_is_not_at_hand(part, code, there, honest, capsys):
 
 
 def test_a_commit_of_the_hub_is_what_is_loaded(monkeypatch):
-    from igbo_align.encoders import verification
+    from igbo_align.pipeline import verification
     from igbo_align.submission.card import EncoderCard
 
     asked = []

@@ -43,7 +43,7 @@ CANDIDATES = tuple(AttentiveSettings(heads, temperature) for heads in (4, 8) for
 
 @dataclass(frozen=True, eq=False)
 class AttentiveMap:
-    """A trained map with the statistics that it standardises frames and centres texts by."""
+    """A trained map with what it standardises frames by, (d,) each, and centres texts by, (d_text,)."""
 
     frame_mean: Vectors
     frame_deviation: Vectors
@@ -51,12 +51,12 @@ class AttentiveMap:
     pooling: nn.Module
     log: dict[str, Any]
 
-    def speech(self, recordings: Sequence[NDArray]) -> Vectors:
+    def speech(self, recordings: Sequence[NDArray[np.floating[Any]]]) -> Vectors:
         """Vectors (n, d_text) of recordings, each (t, d) frames."""
         return mapped(self.pooling, _standardised(recordings, self.frame_mean, self.frame_deviation)).numpy()
 
-    def fitted(self) -> dict[str, NDArray]:
-        """Every number that was learnt, by name."""
+    def fitted(self) -> dict[str, NDArray[np.float64]]:
+        """Every number that was learnt, by name: statistics as above, (d,), and weights of any shape."""
         own = {name: getattr(self, name) for name in ("frame_mean", "frame_deviation", "text_mean")}
         return own | fitted_numbers(self.pooling)
 
@@ -65,7 +65,7 @@ class AttentiveMap:
 class FramedPairs:
     """Recordings as (t, d) frames, their text vectors (n, d_text), and text groups (n,)."""
 
-    frames: Sequence[NDArray]
+    frames: Sequence[NDArray[np.floating[Any]]]
     text: Vectors
     groups: NDArray[np.int64]
 
@@ -82,8 +82,11 @@ def attentive(inputs: Inputs, seed: int) -> Outcome:
         settings, rank = choose_attentive(pairs[~is_test], seed)
         fitted = fit_attentive(pairs[~is_test], settings, seed, pairs[is_test])
         speech = fitted.speech(pairs.frames)
-    choices = {"heads": settings.heads, "temperature": settings.temperature}
-    choices["MRR on the inner fifth"] = f"{rank:.3f}"
+    choices = {
+        "heads": settings.heads,
+        "temperature": settings.temperature,
+        "MRR on the inner fifth": f"{rank:.3f}",
+    }
     return Outcome(speech, pairs.text - fitted.text_mean, fitted.fitted(), choices, fitted.log)
 
 
@@ -127,5 +130,5 @@ def fit_attentive(
     return AttentiveMap(mean, deviation, text_mean, pooling, log)
 
 
-def _standardised(frames: Sequence[NDArray], mean: Vectors, deviation: Vectors) -> Recordings:
+def _standardised(frames: Sequence[NDArray[np.floating[Any]]], mean: Vectors, deviation: Vectors) -> Recordings:
     return Recordings(tuple(torch.from_numpy((own - mean) / deviation) for own in frames))

@@ -55,7 +55,7 @@ def group_folds(groups: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
 
 
 def mean_reciprocal_rank(speech: Vectors, text: Vectors, groups: NDArray[np.int64]) -> float:
-    """Mean of both directions' mean reciprocal rank among all of these pairs, in (0, 1]."""
+    """Mean of both directions' mean reciprocal rank among all of these pairs, (n, d) each, in (0, 1]."""
     similarity = integer_similarity(unit_integers(speech), unit_integers(text))
     ranks = [reciprocal_rank(full_standings(matrix, groups)) for matrix in (similarity, similarity.T)]
     return float(np.mean(ranks))

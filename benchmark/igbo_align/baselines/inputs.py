@@ -30,7 +30,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.groups)
 
-    def __getitem__(self, rows: NDArray) -> Pairs:
+    def __getitem__(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Pairs:
         return Pairs(self.speech[rows], self.text[rows], self.groups[rows])
 
 

@@ -25,6 +25,6 @@ class Outcome:
 
     speech: Vectors
     text: Vectors
-    fitted: Mapping[str, NDArray] = field(default_factory=dict)
+    fitted: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     choices: Mapping[str, Any] = field(default_factory=dict)
     training_log: Mapping[str, Any] | None = None

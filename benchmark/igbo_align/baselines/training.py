@@ -5,20 +5,23 @@ Where the paper is silent, PROTOCOL section 9 or docs/decisions/0010-baselines.m
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-import torch._dynamo  # the first optimiser loads it, which takes longer than the training: load it here
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ..randomness import integers_below, permutation, raw_stream
+
+# The first optimiser loads it, which takes longer than the training: load it here.
+importlib.import_module("torch._dynamo")
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,8 @@ class TrainingPairs:
     groups: Tensor
 
     @classmethod
-    def of(cls, speech: SpeechItems, text: NDArray, groups: NDArray) -> TrainingPairs:
-        """From NumPy arrays; text vectors are scaled to unit length."""
+    def of(cls, speech: SpeechItems, text: NDArray[np.float64], groups: NDArray[np.int64]) -> TrainingPairs:
+        """From NumPy arrays; text vectors, (n, d), are scaled to unit length."""
         unit = nn.functional.normalize(torch.from_numpy(np.array(text, dtype=np.float64)), dim=-1)
         return cls(speech, unit, torch.from_numpy(np.array(groups)))
 
@@ -197,7 +200,7 @@ def mapped(mapping: nn.Module, speech: SpeechItems, block: int = 64) -> Tensor:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> Generator[None]:
     """Let torch use one thread: sums over threads would depend on their number."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

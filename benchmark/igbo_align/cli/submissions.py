@@ -116,6 +116,7 @@ def leaderboard(
 
 
 def folder_of_submissions(folder: Path | None, repository: str | None) -> AbstractContextManager[Path]:
+    """A folder of submissions: the one that is given, or what a repository of the Hub holds."""
     from ..hub.loading import hub_submissions
 
     if (folder is None) == (repository is None):

@@ -33,7 +33,7 @@ def duration_s(data: bytes, longest_s: float) -> float:
 
 
 def load_waveform(data: bytes, audio: Audio, whole: bool = False) -> NDArray[np.float32]:
-    """Mono float32 samples at the benchmark's rate: resampled, peak-normalised (silence stays silent), truncated.
+    """Mono float32 at the benchmark's rate, (samples,): resampled, peak-normalised (silence stays silent), truncated.
 
     Args:
         data: encoded audio.
@@ -56,7 +56,7 @@ def load_waveform(data: bytes, audio: Audio, whole: bool = False) -> NDArray[np.
 
 
 def windows_of(waveform: NDArray[np.float32], audio: Audio) -> list[NDArray[np.float32]]:
-    """Consecutive windows of `truncate_s`; a rest of less than 0.1 s after the first is left out, models refuse it."""
+    """Windows (samples,) of `truncate_s`, in order; a rest of less than 0.1 s is left out, since models refuse it."""
     size, shortest = round(audio.truncate_s * audio.sampling_rate_hz), audio.sampling_rate_hz // 10
     parts = [waveform[start : start + size] for start in range(0, len(waveform), size)]
     return parts[:1] + [part for part in parts[1:] if len(part) >= shortest]

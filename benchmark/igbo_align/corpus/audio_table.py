@@ -6,7 +6,7 @@ import functools
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,7 +44,9 @@ def write_audio(folder: Path, pairs: pa.Table, recordings: Iterable[tuple[str, b
 
 
 @contextmanager
-def _spooled(recordings: Iterable[tuple[str, bytes]], folder: Path) -> Iterator[tuple[int, dict[str, tuple[int, int]]]]:
+def _spooled(
+    recordings: Iterable[tuple[str, bytes]], folder: Path
+) -> Generator[tuple[int, dict[str, tuple[int, int]]]]:
     """A nameless file with all recordings one after the other, and the place and length of each."""
     places, end = {}, 0
     with tempfile.TemporaryFile(dir=folder) as spool:

@@ -47,7 +47,7 @@ def pitch_hz(waveform: NDArray[np.float32], sampling_rate_hz: int) -> NDArray[np
 
 
 def semitones(hz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Frequencies in semitones above 1 Hz: 12 log2(f)."""
+    """Frequencies, (n,), in semitones above 1 Hz: 12 log2(f)."""
     return 12 * np.log2(hz)
 
 

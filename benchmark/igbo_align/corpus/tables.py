@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -80,8 +81,10 @@ def character_similarity(texts: Sequence[str]) -> NDArray[np.float64]:
     return (vectors @ vectors.T).toarray().round(9)
 
 
-def _pairs_table(pairs: Sequence[Kept], groups: NDArray, buckets: Sequence[str], is_test: NDArray) -> pa.Table:
-    columns: Mapping[str, list] = {
+def _pairs_table(
+    pairs: Sequence[Kept], groups: NDArray[np.int64], buckets: Sequence[str], is_test: NDArray[np.bool_]
+) -> pa.Table:
+    columns: Mapping[str, list[Any]] = {
         "id": [item.id for item in pairs],
         "text": [item.text for item in pairs],
         "text_group": [f"t{group:04d}" for group in groups],

@@ -123,6 +123,10 @@ def mann_whitney_p(ranks: NDArray[np.float64], chosen: NDArray[np.bool_]) -> flo
     """Two-sided p that values of a slice are larger or smaller than the others (doi:10.1214/aoms/1177730491).
 
     Normal approximation without continuity correction; the variance of the mid-ranks allows for ties.
+
+    Args:
+        ranks: (n,) values of all.
+        chosen: (n,) which of them are the slice's.
     """
     places = mid_ranks(ranks)
     n, inside = len(places), int(chosen.sum())
@@ -148,7 +152,7 @@ def _corrected(masks: Sequence[NDArray[np.bool_]], ranks: NDArray[np.float64]) -
     return [(p[key], corrected[key]) for key in divisions]
 
 
-def _interval(samples: NDArray[np.float64], confidence: float) -> tuple[NDArray, NDArray]:
+def _interval(samples: NDArray[np.float64], confidence: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Percentile interval of each column; resamples in which the slice did not occur are left out."""
     if np.isfinite(samples).all():
         return percentile_interval(samples, confidence)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.exact_similarity import COMPONENT_SCALE, integer_similarity
+from ..metrics.ranking import Similarities
 from ..metrics.retrieval import reciprocal_rank
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS, TRACKS
@@ -48,7 +49,7 @@ class Variant:
 
 
 def csls_matrices(similarity: Similarity, by_direction: Mapping[str, Nearest]) -> dict[str, NDArray[np.int64]]:
-    """CSLS of every pair in units of 1/(k scale): 2 k s_ij - sum of i's k nearest - sum of j's k nearest.
+    """CSLS, (n, n), in units of 1/(k scale): 2 k s_ij - sum of i's k nearest - sum of j's k nearest.
 
     Conneau et al. 2018 (doi:10.48550/arXiv.1710.04087); neighbours are sought among all pairs of the release.
     With similarities of at most 51 bits and k = 10 all numbers stay below 2**56: the whole numbers are exact.
@@ -80,14 +81,14 @@ def differences_from_mean(unit: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def centred_matrices(similarity: Similarity) -> dict[str, NDArray[np.float64]] | None:
-    """Cosines of the centred vectors, each modality minus its own mean; None where there are no vectors."""
+    """Cosines (n, n) of the centred vectors, each modality minus its own mean; None where there are no vectors."""
     if similarity.speech is None or similarity.text is None:
         return None
     matrix = integer_similarity(centred_integers(similarity.speech), centred_integers(similarity.text))
     return dict(zip(DIRECTIONS, (matrix, matrix.T), strict=True))
 
 
-def score_variant(matrices: Mapping[str, NDArray], plain: TrackStandings, release: Release) -> Variant:
+def score_variant(matrices: Mapping[str, Similarities], plain: TrackStandings, release: Release) -> Variant:
     """Score corrected similarities on every track.
 
     Args:

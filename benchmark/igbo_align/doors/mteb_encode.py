@@ -70,12 +70,17 @@ def encode_with_mteb(
     with progress("Encoding text", len(release.ids)) as advance:
         text = _encoded(model, split["corpus"], task.metadata, "document", advance)
     encoder = {"id": identity, "revision": meta.revision}
-    card = untrained_card(name or identity.split("/")[-1], org, release, encoder, encoder)
+    card = _disclosed(untrained_card(name or identity.split("/")[-1], org, release, encoder, encoder), meta)
     card["speech_encoder"] = encoder | {"pooling": f"as in MTEB {mteb.__version__}"}
-    card["system"] |= {"licence": str(meta.license or "see the model"), "n_parameters": meta.n_parameters}
-    card["alignment"]["other_training_data"] = ", ".join(sorted(meta.training_datasets or ()))[:_MAX_DATASETS]
     content = Embeddings(np.array(release.ids), speech, text)
     return write_submission(out, parse_card(readable_json(card).encode()), content, release)
+
+
+def _disclosed(card: dict[str, Any], meta: Any) -> dict[str, Any]:
+    """A card with what MTEB's registry knows of a model."""
+    card["system"] |= {"licence": str(meta.license or "see the model"), "n_parameters": meta.n_parameters}
+    card["alignment"]["other_training_data"] = ", ".join(sorted(meta.training_datasets or ()))[:_MAX_DATASETS]
+    return card
 
 
 def _mteb() -> Any:

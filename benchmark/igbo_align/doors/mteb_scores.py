@@ -40,7 +40,7 @@ def mteb_scores(
 
 
 def rows_scores(speech: NDArray[Any], text: NDArray[Any]) -> Mapping[str, float]:
-    """MTEB's scores of speech queries among all rows, row i belonging to row i; cosines are MTEB's own."""
+    """MTEB's scores of speech among all texts, (n, d) each, row i belonging to row i; cosines are MTEB's own."""
     vectors = {"query": np.asarray(speech), "document": np.asarray(text)}
     model = StoredVectors([str(i) for i in range(len(speech))], vectors, exact=False)
     return _evaluated(model, RowsTask(len(speech)))["test"][0]

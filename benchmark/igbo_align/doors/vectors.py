@@ -91,11 +91,11 @@ def checked_vectors(
 
 
 def _check_values(content: Embeddings) -> list[Problem]:
-    vectors: Mapping[str, NDArray] = {"speech": content.speech, "text": content.text}
+    vectors: Mapping[str, NDArray[Any]] = {"speech": content.speech, "text": content.text}
     return [item for name, rows in vectors.items() for item in check_vectors_values(name, rows, content.ids)]
 
 
-def _matrix(values: Any, where: str) -> NDArray:
+def _matrix(values: Any, where: str) -> NDArray[Any]:
     """An array of whatever was given; whole numbers become floats, because people type them."""
     try:
         array = np.asarray(values)

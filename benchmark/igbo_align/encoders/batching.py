@@ -32,7 +32,7 @@ class _Window:
 def encode_in_batches(
     job: SpeechJob, todo: Iterable[tuple[Any, bytes]], workers: int
 ) -> Iterator[tuple[Any, NDArray[np.float32] | None]]:
-    """Vectors of labelled recordings, in order; None for a recording that cannot be decoded.
+    """Vectors (d,), or frames (t, d), of labelled recordings, in order; None for one that cannot be decoded.
 
     The batches depend on the order of the recordings alone, not on the workers.
     """

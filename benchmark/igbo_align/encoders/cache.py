@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class VectorCache:
             self._connection.commit()
 
     def get(self, key: str) -> NDArray[np.float32] | None:
-        """The array of a key; None if there is none, or if its bytes do not have their checksum any more."""
+        """The array of a key, (d,) or (t, d); None if there is none, or if its bytes have lost their checksum."""
         with self._problems():
             row = self._connection.execute(
                 "SELECT shape, numbers, checksum FROM vectors WHERE key = ?", (key,)
@@ -56,7 +56,7 @@ class VectorCache:
         return np.frombuffer(row[1], dtype="<f4").reshape([int(n) for n in row[0].split(",")])
 
     def put(self, key: str, array: NDArray[np.float32]) -> None:
-        """Store an array; after this returns it survives a crash."""
+        """Store an array, (d,) or (t, d); after this returns it survives a crash."""
         shape, numbers = ",".join(map(str, array.shape)), np.ascontiguousarray(array, dtype="<f4").tobytes()
         with self._problems(), self._connection:
             self._connection.execute(
@@ -74,7 +74,7 @@ class VectorCache:
         self._connection.close()
 
     @contextmanager
-    def _problems(self) -> Iterator[None]:
+    def _problems(self) -> Generator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:

@@ -39,7 +39,7 @@ class RecordingJob(Protocol):
         ...
 
     def vector(self, data: bytes) -> NDArray[np.float32]:
-        """The result for one recording's encoded bytes.
+        """The result for one recording's encoded bytes, (d,) or (t, d).
 
         Raises:
             UndecodableAudio: they cannot be decoded.
@@ -96,7 +96,7 @@ class SpeechJob:
         )
 
     def vector(self, data: bytes) -> NDArray[np.float32]:
-        """The vector (or the frames) of one recording's encoded bytes."""
+        """The vector (d,), or the frames (t, d), of one recording's encoded bytes."""
         settings, encoder = self.settings, load_speech_encoder(self.encoder, self.settings.dtype, self.device)
         windows = [
             (*encoder.states([features], settings.layer)[0], samples) for features, samples in self.windows(data)

@@ -50,7 +50,7 @@ class OwnSpeechJob:
         return cache_key(own | {"audio": prepared_audio(self.audio), "audio_sha256": audio_sha256} | versions())
 
     def vector(self, data: bytes) -> NDArray[np.float32]:
-        """The vector of one recording.
+        """The vector of one recording, (d,).
 
         Raises:
             ProblemsFound: what the object returned has a wrong shape (`encoder.output`).

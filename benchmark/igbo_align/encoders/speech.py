@@ -52,7 +52,7 @@ class FeatureExtractor:
     fixed: bool
 
     def features(self, waveform: NDArray[np.float32], sampling_rate: int) -> Features:
-        """Input of one recording."""
+        """Input of one recording, (samples,)."""
         # Whisper's mask is not for the model, which ignores it, but says where the recording ends.
         mask = {"return_attention_mask": True} if self.fixed else {}
         found = self.extractor(waveform, sampling_rate=sampling_rate, return_tensors="np", **mask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def push_model(folder: Path, repository: str, *, private: bool = False) -> str:
 
 
 @contextmanager
-def hub_submissions(repository: str) -> Iterator[Path]:
+def hub_submissions(repository: str) -> Generator[Path]:
     """A temporary folder `<org>__<system>/<revision>/` of the submissions that a dataset repository holds.
 
     They are strangers' files: only those with the names of a submission's files are fetched, as plain files, because

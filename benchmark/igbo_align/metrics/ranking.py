@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+#: Cosines, or whole numbers in any unit that compares exactly.
+Similarities = NDArray[np.float64] | NDArray[np.int64]
+
 
 @dataclass(frozen=True, eq=False)
 class Standings:
@@ -36,7 +39,7 @@ class Ranks:
     text_to_speech: NDArray[np.float64]
 
 
-def pool_standings(similarity: NDArray[np.float64], queries: NDArray[np.int64], pools: NDArray[np.int64]) -> Standings:
+def pool_standings(similarity: Similarities, queries: NDArray[np.int64], pools: NDArray[np.int64]) -> Standings:
     """Standings in frozen pools.
 
     Args:
@@ -51,7 +54,7 @@ def pool_standings(similarity: NDArray[np.float64], queries: NDArray[np.int64], 
     return Standings(better, equal, np.full(len(queries), pools.shape[1]))
 
 
-def full_standings(similarity: NDArray[np.float64], groups: NDArray[np.int64]) -> Standings:
+def full_standings(similarity: Similarities, groups: NDArray[np.int64]) -> Standings:
     """Standings among all n candidates.
 
     Args:

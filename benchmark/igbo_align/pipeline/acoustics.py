@@ -93,7 +93,7 @@ def acoustics_table(ids: Sequence[str], measured: Mapping[str, NDArray[np.float3
 
     Args:
         ids: of the pairs, in release order.
-        measured: id -> array of `AcousticsJob.vector`.
+        measured: id -> (2, measures) array of `AcousticsJob.vector`.
     """
     numbers, known = np.stack([measured[name] for name in ids], axis=1)
     columns = {name: pa.array(numbers[:, i], pa.float32(), mask=known[:, i] == 0) for i, name in enumerate(_NAMES)}
@@ -104,7 +104,7 @@ def measure(waveform: NDArray[np.float32], sampling_rate_hz: int) -> Acoustics:
     """Every measure of a recording, rounded to four decimals.
 
     Args:
-        waveform: mono samples; their level does not matter.
+        waveform: (samples,) mono; their level does not matter.
         sampling_rate_hz: samples a second.
 
     Raises:
@@ -127,7 +127,7 @@ def measure(waveform: NDArray[np.float32], sampling_rate_hz: int) -> Acoustics:
 
 
 def level_db(waveform: NDArray[np.float32], sampling_rate_hz: int, window_s: float) -> NDArray[np.float64]:
-    """Mean power in windows around the moments of `pitch_hz`, in dB, at least -100."""
+    """Mean power of (samples,) in windows around the moments of `pitch_hz`, in dB, at least -100, (moments,)."""
     rms = require_librosa().feature.rms(
         y=waveform.astype(np.float64),
         frame_length=round(window_s * sampling_rate_hz),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..corpus.audio_table import write_audio
 from ..corpus.card import dataset_card
+from ..corpus.layouts import Record
 from ..corpus.selection import Kept, Selection, select_records, unmet_expectations
 from ..corpus.source import Corpus, open_corpus
 from ..corpus.tables import sample_pairs
@@ -35,6 +36,9 @@ from .manifest import Provenance, release_manifest
 from .recordings import recordings_of
 from .release_files import write_embeddings, write_protocol
 
+#: Is told the profile of a source and its unmet expectations.
+Found = Callable[[dict[str, Any], list[dict[str, Any]]], None]
+
 
 @dataclass(frozen=True, eq=False)
 class Built:
@@ -45,7 +49,7 @@ class Built:
     unmet: list[dict[str, Any]]
 
 
-def build_release(request: BuildRequest, progress: Progress, found: Callable[[dict, list], None]) -> Built:
+def build_release(request: BuildRequest, progress: Progress, found: Found) -> Built:
     """Build a release; see PROTOCOL section 1 for every rule.
 
     Args:
@@ -110,7 +114,7 @@ def _additional_tables(
     return tables
 
 
-def _counted(records: Iterator, advance: Report) -> Iterator:
+def _counted(records: Iterator[Record], advance: Report) -> Iterator[Record]:
     for record in records:
         yield record
         advance(1)

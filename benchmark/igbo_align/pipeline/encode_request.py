@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +90,7 @@ class Jobs:
 
 
 @contextmanager
-def jobs_of(request: EncodeRequest, spec: BenchmarkSpec) -> Iterator[Jobs]:
+def jobs_of(request: EncodeRequest, spec: BenchmarkSpec) -> Generator[Jobs]:
     """The work of a request. Vectors of objects that state no revision are kept until it ends and no longer.
 
     Raises:

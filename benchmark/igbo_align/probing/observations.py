@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ class ObservationJob:
         return [states.shape[1] for states in layers]
 
     def vector(self, data: bytes) -> NDArray[np.float32]:
-        """Observations of one recording's encoded bytes, a row each: pitch, 80 mel bands, all hidden states.
+        """Observations (t, 81 + d) of one recording's encoded bytes: pitch, 80 mel bands, all hidden states.
 
         Pitch is in semitones. Every column is minus its mean over the recording, so that a probe sees a contour and
         neither the level of a voice nor who speaks. There are no rows where fewer than two observations are.
@@ -110,7 +111,7 @@ def log_mel(waveform: NDArray[np.float32], sampling_rate_hz: int) -> NDArray[np.
     return np.maximum(logarithm, logarithm.max() - _MEL_RANGE).T
 
 
-def _means(columns: NDArray, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _means(columns: NDArray[np.floating[Any]], starts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Means (w, d) of the stretches of rows of (m, d) that begin at `starts`."""
     counts = np.diff(np.append(starts, len(columns)))
     return np.add.reduceat(columns.astype(np.float64), starts, axis=0) / counts[:, None]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,7 @@ def _gone(name: str) -> Exception:
 
 
 def _result(job: ObservationJob, release: Release, fitted: Fitted, scored: Scored) -> ProbeResult:
-    readings = [
+    readings: list[dict[str, Any]] = [
         {"r2": _share(pitch), "penalty": penalty, "control": _share(control)}
         for pitch, control, penalty in zip(scored.pitch, scored.control, fitted.penalties, strict=True)
     ]

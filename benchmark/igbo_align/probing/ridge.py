@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ class Moments:
     yy: Numbers
 
     @classmethod
-    def of(cls, x: NDArray, y: NDArray) -> Moments:
+    def of(cls, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> Moments:
         """Of features (n, d) and targets (n, m)."""
         x, y = x.astype(np.float64), y.astype(np.float64)
         return cls(len(x), x.sum(axis=0), y.sum(axis=0), x.T @ x, x.T @ y, (y * y).sum(axis=0))
@@ -87,7 +88,7 @@ class Ridge:
         targets = np.arange(len(best))
         return Ridge(self.weights[best, :, targets].T[None], self.intercepts[best, targets][None])
 
-    def predict(self, x: NDArray) -> Numbers:
+    def predict(self, x: NDArray[np.floating[Any]]) -> Numbers:
         """Targets (n, m) of features (n, d) by the first map."""
         return x.astype(np.float64) @ self.weights[0] + self.intercepts[0]
 

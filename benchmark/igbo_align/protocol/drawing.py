@@ -24,7 +24,7 @@ def duration_buckets(durations_s: Sequence[float], sample: Sample) -> Indices:
 
 
 def draw_sample(buckets: Indices, sample: Sample) -> Indices:
-    """Positions of `per_bucket` recordings from each bucket, ascending.
+    """Positions of `per_bucket` recordings from each bucket, ascending, (sample,), from the (n,) buckets of all.
 
     Raises:
         ProblemsFound: a bucket holds too few (`source.too_few`); all such buckets are named.

@@ -222,5 +222,5 @@ def _is_number(value: Any) -> bool:
 
 
 def first_pairs(evidence: Evidence, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Cosines of chosen recordings (rows) with chosen texts."""
+    """Cosines (k, k) of (k,) chosen recordings, in rows, with the texts of the same pairs."""
     return evidence.similarity.integers[np.ix_(chosen, chosen)] / evidence.similarity.scale

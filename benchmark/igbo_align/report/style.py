@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -106,7 +106,7 @@ def require_matplotlib() -> None:
 
 
 @contextmanager
-def _matplotlib() -> Iterator[Any]:
+def _matplotlib() -> Generator[Any]:
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics.ranking import Standings, full_standings, pool_standings
+from ..metrics.ranking import Similarities, Standings, full_standings, pool_standings
 from ..metrics.retrieval import chance_standings, expected_rank, recall_at_k, reciprocal_rank
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS, TRACKS, Scoring
@@ -19,7 +19,7 @@ from ..statistics.proportions import wilson_interval
 TrackStandings = Mapping[str, Mapping[str, Standings]]
 
 
-def standings_by_track(matrices: Mapping[str, NDArray[np.float64]], release: Release) -> TrackStandings:
+def standings_by_track(matrices: Mapping[str, Similarities], release: Release) -> TrackStandings:
     """Standings in every track and direction.
 
     Args:
@@ -32,7 +32,7 @@ def standings_by_track(matrices: Mapping[str, NDArray[np.float64]], release: Rel
     }
 
 
-def standings_in(matrix: NDArray[np.float64], track: str, direction: str, release: Release) -> Standings:
+def standings_in(matrix: Similarities, track: str, direction: str, release: Release) -> Standings:
     """Standings in one track and direction; the matrix, (n, n), as in `standings_by_track`, rows queries."""
     if track == "full":
         return full_standings(matrix, release.groups)

@@ -75,7 +75,7 @@ def reference_line(axes: Any, value: float, label: str | None = None, colour: st
 
 
 def bin_edges(*samples: NDArray[np.float64], bins: int = 40) -> NDArray[np.float64]:
-    """Edges of bins over all samples; equal numbers get a bin around them."""
+    """Edges of bins, (bins + 1,), over all samples; equal numbers get a bin around them."""
     low, high = min(float(s.min()) for s in samples), max(float(s.max()) for s in samples)
     margin = max(abs(high), 1e-3) / 2 if high - low <= 1e-9 * max(abs(high), 1.0) else 0.0
     return np.linspace(low - margin, high + margin, bins + 1)

@@ -163,7 +163,7 @@ def _overall(evidence: Evidence) -> tuple[list[float], list[float]]:
 
 
 def flips_panel(names: Sequence[str], ranks: Sequence[NDArray[np.float64]], track: str) -> Panel:
-    """Rank of every query with two systems."""
+    """Rank of every query with two systems, (n,) each."""
 
     def draw(axes: Any) -> None:
         first, second = ranks

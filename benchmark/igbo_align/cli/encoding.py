@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..problems import problem
 from .console import print_json, progress_bar, say, stdout
 from .options import JsonOption, ReleaseOption, SourceOption, SpeechOption, TextOption, WorkersOption
+
+if TYPE_CHECKING:
+    from ..pipeline.encode_request import EncodeRequest
 
 _MtebOption = Annotated[
     str | None, typer.Option("--mteb-model", help="A model of MTEB that hears and reads, instead of two encoders.")
@@ -55,33 +58,38 @@ def encode(
         if speech_encoder or text_encoder or prompt or layer is not None or text_variant != "as-is":
             raise _which_encoders("--mteb-model beside another encoder or its options")
         _encode_with_mteb(mteb_model, release, out, source, name, org)
-        return
-    if speech_encoder is None or text_encoder is None:
+    elif speech_encoder is None or text_encoder is None:
         raise _which_encoders("no speech encoder or no text encoder")
+    else:
+        from ..pipeline.encode_request import EncodeRequest
+
+        request = EncodeRequest(
+            speech_encoder=speech_encoder,
+            text_encoder=text_encoder,
+            out=out,
+            source=source,
+            pooling=pooling,
+            layer=layer,
+            long_audio=long_audio,
+            dtype=dtype,
+            prompt=prompt,
+            text_variant=text_variant,
+            name=name,
+            org=org,
+            workers=workers,
+            device=device,
+            batch_size=batch_size,
+        )
+        _say_licences(speech_encoder, text_encoder)
+        _encode_with_two(request, release)
+
+
+def _encode_with_two(request: EncodeRequest, release: str) -> None:
     from ..hub import load_release
     from ..pipeline.encode_release import encode_release
-    from ..pipeline.encode_request import EncodeRequest
 
-    request = EncodeRequest(
-        speech_encoder=speech_encoder,
-        text_encoder=text_encoder,
-        out=out,
-        source=source,
-        pooling=pooling,
-        layer=layer,
-        long_audio=long_audio,
-        dtype=dtype,
-        prompt=prompt,
-        text_variant=text_variant,
-        name=name,
-        org=org,
-        workers=workers,
-        device=device,
-        batch_size=batch_size,
-    )
-    _say_licences(speech_encoder, text_encoder)
     if encode_release(request, load_release(release), progress_bar, lambda item: say(str(item))) is not None:
-        stdout.print(str(out), soft_wrap=True)
+        stdout.print(str(request.out), soft_wrap=True)
 
 
 def _encode_with_mteb(

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import zipfile
 from types import SimpleNamespace
 
 import igbo_align as ia
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from bad_inputs.cases import make
 from bad_inputs.fuzz import InProcessDecoder
-from bad_inputs.small_release import CARD, IDS, PARQUET, ROWS, VALID, arrays, card, framed, safetensors_file, vectors
+from bad_inputs.small_release import (
+    CARD,
+    IDS,
+    PARQUET,
+    ROWS,
+    VALID,
+    arrays,
+    card,
+    framed,
+    npz,
+    safetensors_file,
+    vectors,
+)
 from igbo_align.problems import ProblemsFound
-from igbo_align.submission import parquet_format
+from igbo_align.submission import npy_format, parquet_format
+from igbo_align.submission.card import parse_card
 from igbo_align.submission.limits import Limits
-from igbo_align.submission.npy_format import decode_npz, read_npy
+from igbo_align.submission.npy_format import check_npz, decode_npz, read_npy
 from igbo_align.submission.raw_arrays import RawArray, ids_array
 from igbo_align.submission.safetensors_format import decode_safetensors
 
@@ -63,6 +78,49 @@ def test_the_place_is_told_by_a_decoder_that_is_called_on_its_own():
     assert codes(lambda: decode_safetensors(b"", LIMITS, "there")) == ["there file.header"]
 
 
+# --- card
+
+
+def test_a_card_may_be_as_long_as_allowed():
+    whole = card()
+    assert parse_card(whole.ljust(65536)) == parse_card(whole)
+    with pytest.raises(ProblemsFound) as caught:
+        parse_card(whole.ljust(65537), "card.json")
+    assert str(caught.value) == (
+        "card.json: [file.too_large] Found 65537 bytes; expected at most 65536. Shorten the text."
+    )
+
+
+# --- npz
+
+
+def test_archives_may_unpack_to_as_much_as_allowed():
+    def archive(size):
+        entries = [
+            SimpleNamespace(filename=f"{name}.npy", flag_bits=0, compress_type=0, file_size=n)
+            for name, n in (("a", size - 1), ("b", 1))
+        ]
+        return SimpleNamespace(infolist=lambda: entries)
+
+    def check(size):
+        return codes(lambda: npy_format._check_members(archive(size), frozenset("ab"), LIMITS, "x"))
+
+    assert check(LIMITS.file_bytes) == []
+    assert check(LIMITS.file_bytes + 1) == ["x file.too_large"]
+
+
+def test_a_check_unpacks_no_more_of_a_member_than_the_longest_header(monkeypatch):
+    read, original = [], zipfile.ZipExtFile.read
+
+    def recorded(stream, n=-1):
+        read.append(n)
+        return original(stream, n)
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", recorded)
+    check_npz(npz(), frozenset({"ids", "speech", "text"}), LIMITS, "x")
+    assert read == [12 + 4096] * 3  # the longest magic, version and length, then the header
+
+
 # --- safetensors
 
 
@@ -98,6 +156,41 @@ def test_safetensors_are_read_as_they_lie():
 
 
 # --- parquet
+
+
+@pytest.mark.parametrize(
+    ("body", "length", "expected"),
+    [(0, 0, "header"), (1, 1, None), (1, 2, "header"), (5, 5, None), (5, 6, "header"), (-1, 1, "corrupt")],
+)
+def test_a_parquet_footer_has_bytes_and_lies_inside_the_file(body, length, expected):
+    data = b"PAR1" + bytes(max(body, 0)) + length.to_bytes(4, "little") + b"PAR1"
+    found = codes(lambda: parquet_format.check_parquet(data[-12 - body :], LIMITS, "x"))
+    assert found == ([f"x file.{expected}"] if expected else [])
+
+
+def test_a_parquet_footer_may_be_as_long_as_allowed():
+    for length, expected in ((LIMITS.header_bytes, []), (LIMITS.header_bytes + 1, ["x file.header"])):
+        data = b"PAR1" + bytes(length) + length.to_bytes(4, "little") + b"PAR1"
+        assert codes(lambda data=data: parquet_format.check_parquet(data, LIMITS, "x")) == expected
+
+
+def test_the_library_is_given_limits_too(monkeypatch):
+    given, original = {}, pq.ParquetFile
+
+    def recorded(source, **options):
+        given.update(options)
+        return original(source, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", recorded)
+    parquet_format._open(VALID[PARQUET], LIMITS, "x")
+    assert given == {
+        "thrift_string_size_limit": LIMITS.header_bytes,
+        "thrift_container_size_limit": 100_000,
+        "schema_depth_limit": 6,
+        "page_checksum_verification": True,
+        "arrow_extensions_enabled": False,
+        "pre_buffer": False,
+    }
 
 
 def metadata(rows=ROWS, groups=1, values=(6, 24, 24), unpacked=(90, 100, 100)):

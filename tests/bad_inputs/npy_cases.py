@@ -166,6 +166,7 @@ _archive("size-too-small", "file.corrupt", _patched(_plain, _directory + 24, str
 _archive("size-too-large", "file.too_large", _patched(_plain, _directory + 24, struct.pack("<I", 2**31)))
 _archive("offset-beyond", "file.corrupt", _patched(_plain, _directory + 42, struct.pack("<I", 2**30)))
 _archive("count-wrong", "file.members", _patched(_plain, len(_plain) - 12, struct.pack("<HI", 2, 2**24)))
+_archive("counts-beyond-sign", "file.members", _patched(_plain, len(_plain) - 12, struct.pack("<HI", 65535, 2**32 - 1)))
 _archive("zip64", "file.members", _plain[:-22] + b"PK\x06\x07" + bytes(16) + _plain[-22:])
 _archive("extra-field-torn", "file.corrupt", _patched(_plain, _directory + 30, b"\xff\xff"))
 _archive(

@@ -57,6 +57,10 @@ _columns("control-name", "file.members", **{"\x1b[2Jnote": pa.array(["x"] * ROWS
 _columns("ids-integers", "ids.dtype", id=pa.array(range(ROWS)))
 _columns("ids-bytes", "ids.dtype", id=pa.array([name.encode() for name in IDS]))
 _columns("ids-lists", "ids.dtype", id=pa.array([[name] for name in IDS]))
+_columns("ids-of-a-long-type", "ids.dtype", id=pa.array([{"x" * 100: 1}] * ROWS))
+_columns("vectors-of-a-long-type", "array.dtype", speech=pa.array([{"x" * 100: 1}] * ROWS))
+_bytes = [name.encode() for name in IDS[:-1]] + [b"a\xffb"]
+_columns("ids-not-utf-8", "file.corrupt", id=pa.array(_bytes).view(pa.string()))
 _columns("ids-floats", "ids.dtype", id=pa.array([float(i) for i in range(ROWS)]))
 _columns("ids-dates", "ids.dtype", id=pa.array(range(ROWS), pa.date32()))
 _columns("ids-null", "array.null", id=pa.array([*IDS[:-1], None]))

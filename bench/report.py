@@ -125,7 +125,7 @@ CHECKS = """## What is tested instead of seconds
 
 Tests compare counts of operations, which no machine changes: the multiplications of all products are exactly n^2 d, no
 product is larger than a tile, and at d = 384 fewer than one comparison in four thousand is left to exact arithmetic
-(`tests/test_ranking.py`).
+(`tests/test_ranking_sweeps.py`).
 """
 
 

@@ -22,9 +22,11 @@ from bad_inputs.small_release import (
     arrays,
     card,
     framed,
+    npy,
     npz,
     safetensors_file,
     vectors,
+    zipped,
 )
 from igbo_align.problems import ProblemsFound
 from igbo_align.submission import npy_format, parquet_format
@@ -91,7 +93,24 @@ def test_a_card_may_be_as_long_as_allowed():
     )
 
 
-# --- npz
+# --- npy and npz
+
+
+@pytest.mark.parametrize("shape", [(LIMITS.numbers,), (2, LIMITS.numbers // 2), (0, LIMITS.numbers)])
+def test_arrays_may_hold_as_many_numbers_as_allowed(shape):
+    whole = np.zeros(shape, "<f2")
+    assert read_npy(npy(whole), "speech", LIMITS, "x") == RawArray("<f2", shape, fortran=False, content=whole.tobytes())
+    beyond = np.zeros((*shape[:-1], shape[-1] + 1), "<f2")
+    assert codes(lambda: read_npy(npy(beyond), "speech", LIMITS, "x")) == ["x file.too_large"]
+
+
+def test_directories_may_be_as_long_as_allowed():
+    """One entry takes 46 bytes and its name: the longest directory is read, and holds other members than it should."""
+    for length, found in ((2**16 - 46, "1 members: 'xxx"), (2**16 - 45, "a directory of 1 members in 65537 bytes")):
+        data = zipped({"x" * length: b""})
+        with pytest.raises(ProblemsFound) as caught:
+            check_npz(data, frozenset({"ids"}), LIMITS, "x")
+        assert caught.value.problems[0].found.startswith(found)
 
 
 def test_archives_may_unpack_to_as_much_as_allowed():

@@ -45,6 +45,14 @@ def test_large_components_lose_no_bit(dtype):
     assert_equal_ranks(ia.rank_all(speech, text), brute_force(speech, text)[0])
 
 
+def test_blocks_that_lose_a_bit_lie_beside_blocks_that_lose_none():
+    vectors = np.ones((300, 24), dtype=np.float32)
+    vectors[150, 3] = 11  # an odd integer above 2**24, in the second of three blocks of 128 rows
+    corpus = prepare(vectors, vectors)
+    assert np.flatnonzero(corpus.matrix.left.remainder.any(axis=1)).tolist() == [150]
+    np.testing.assert_array_equal(corpus.matrix.left.integers(slice(0, 300)), integer_rows(vectors))
+
+
 @pytest.mark.parametrize("shape", [(1024, 8), (1025, 3), (2100, 5), (5000, 4)])
 def test_many_tiles(shape):
     stream = np.random.default_rng(2)
@@ -116,6 +124,8 @@ def test_shapes_that_do_not_fit_are_errors():
         ia.rank_all(vectors, vectors[:3])
     with pytest.raises(ValueError, match=r"one text group a row, shape \(4,\), found \(3,\)"):
         ia.rank_all(vectors, vectors, groups=[1, 2, 3])
+    with pytest.raises(ValueError, match=r"two axes \(n, d\), found 1"):
+        ia.rank_all(vectors[0], vectors)
     with pytest.raises(ValueError, match="all-zero row"):
         ia.rank_all(vectors, vectors * 0)
     assert ia.rank_all(np.empty((0, 3)), np.empty((0, 3))).speech_to_text.shape == (0,)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help demo test check docs dist hooks fuzz bench clean
+.PHONY: help demo test check coverage mutants docs dist hooks fuzz bench clean
 
 help:  ## List what can be made.
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile
@@ -18,6 +18,17 @@ check: .venv/test.stamp  ## Lint and check types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+coverage: .venv/test.stamp  ## Run the suite and fail where it reaches less than 95 % of lines and branches.
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term-missing
+
+mutants: .venv/test.stamp  ## Change the code of metrics, statistics and readers in 4,500 ways, and list what no test notices (hours).
+	$(PIP) mutmut==3.8.1
+	mkdir -p .mutants
+	ln -sfn ../benchmark .mutants/src
+	ln -sfn ../tests .mutants/tests
+	ln -sf ../pyproject.toml .mutants/pyproject.toml
+	cd .mutants && CI=1 OMP_NUM_THREADS=1 ../$(BIN)/mutmut run && ../$(BIN)/mutmut results
 
 docs: .venv/base.stamp  ## Build the site into site/; a broken link or anchor fails.
 	$(PIP) --editable '.[docs]'
@@ -47,4 +58,4 @@ bench: .venv/test.stamp  ## Compare with MTEB, sentence-transformers, ranx and t
 	touch $@
 
 clean:  ## Remove what was installed and cached here.
-	rm -rf .venv .hypothesis .ruff_cache dist
+	rm -rf .venv .hypothesis .ruff_cache .mutants dist

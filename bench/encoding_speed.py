@@ -34,6 +34,7 @@ from igbo_align.corpus.source import open_corpus
 from igbo_align.encoders.identity import resolve_encoder
 from igbo_align.encoders.jobs import SpeechJob
 from igbo_align.hub import load_release
+from igbo_align.protocol.address import parse_addresses
 from real_data.encoders import fetch_encoders
 from real_data.prompts_corpus import build_prompts_corpus
 
@@ -182,7 +183,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     encoders, corpus = fetch_encoders(DATA / "encoders"), build_prompts_corpus(DATA / "prompts")
-    records = open_corpus(str(corpus), load_release("demo").spec.source, None, None).records()
+    records = open_corpus(parse_addresses(str(corpus)), load_release("demo").spec).records()
     clips = [record.audio for record in itertools.islice(records, options.clips) if record.audio]
     lines = turn_by_turn(clips, encoders / MODEL)
     if options.whole_runs:

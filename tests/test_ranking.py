@@ -47,6 +47,7 @@ def test_large_components_lose_no_bit(dtype):
 
 def test_blocks_that_lose_a_bit_lie_beside_blocks_that_lose_none():
     vectors = np.ones((300, 24), dtype=np.float32)
+    assert prepare(vectors, vectors).matrix.left.remainder is None
     vectors[150, 3] = 11  # an odd integer above 2**24, in the second of three blocks of 128 rows
     corpus = prepare(vectors, vectors)
     assert np.flatnonzero(corpus.matrix.left.remainder.any(axis=1)).tolist() == [150]

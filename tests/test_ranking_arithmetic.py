@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -30,6 +31,18 @@ def test_no_order_of_additions_exceeds_the_error_bound(d):
             computed = np.cumsum(order, axis=1, dtype=np.float32)[:, -1]
             worst = max(worst, float((np.abs(computed - exact) / bound).max()))
     assert worst < 1
+
+
+@pytest.mark.parametrize("d", [1, 2, 384, 100_000])
+def test_the_error_bound_is_what_was_derived(d):
+    """e <= u m + (d - 1) u ((m + |s|) / 2 + e), solved for e in fractions; m and |s| are at most the squared length."""
+    unit, length = Fraction(1, 2**24), Fraction(2**25 + math.sqrt(d) / 2 + 3)
+    remainders = 4 * length
+    for similarity in (0, 1, -(2**30), 2**49, 2**50):
+        whole = min(abs(similarity) + remainders, length**2)
+        error = (unit * length**2 + (d - 1) * unit * (length**2 + whole) / 2) / (1 - (d - 1) * unit)
+        found = product_error_bound(np.float64(similarity), d)
+        assert found == pytest.approx(math.ceil(error + remainders) + 1, rel=1e-12)
 
 
 def test_the_bound_can_be_taken_at_the_limit():

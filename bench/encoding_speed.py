@@ -188,7 +188,8 @@ def main() -> None:
     lines = turn_by_turn(clips, encoders / MODEL)
     if options.whole_runs:
         lines += ["", *whole_runs(corpus, encoders)]
-    lines += ["", f"`python bench/encoding_speed.py{' --whole-runs' * options.whole_runs}`, {os.cpu_count()} cores"]
+    typed = " ".join(["python bench/encoding_speed.py", *(word for word in sys.argv[1:] if word != "--write")])
+    lines += ["", f"`{typed}`, {os.cpu_count()} cores"]
     lines[-1] += f" ({platform.machine()}), load {os.getloadavg()[0]:.1f} at the end."
     sys.stdout.write("\n".join(lines) + "\n")
     if options.write:

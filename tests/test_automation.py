@@ -372,7 +372,9 @@ def test_every_target_of_the_makefile_is_explained_and_real():
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
     explained = re.findall(r"^([a-z]+):[^#\n]*## \S.*\.$", makefile, re.MULTILINE)
     assert explained == phony
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert [line.split("\t")[0] for line in listed.splitlines()] == phony
 
 

@@ -65,8 +65,8 @@ def count_syllabic_nasals(text: str) -> int:
     which a vowel follows; in nnwa and nnyocha another nasal stands before it. An acute, grave, circumflex or caron
     makes any nasal a syllable; a macron does not, because some write it for the dot.
 
-    Spelling only approximates sound. The n of n'anya counts, as grammars divide it, though speakers may run it into
-    the vowel. Names and loans that close a syllable, such as London, count too many.
+    Spelling only approximates sound. The n of n'anya counts, as school grammars divide it, though speakers may run it
+    into the vowel. Names and loans that close a syllable, such as London, count too many.
 
     Args:
         text: normalised.

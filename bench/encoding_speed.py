@@ -36,10 +36,10 @@ from igbo_align.encoders.jobs import SpeechJob
 from igbo_align.hub import load_release
 from igbo_align.protocol.address import parse_addresses
 from real_data.encoders import fetch_encoders
+from real_data.fetching import REAL_DATA
 from real_data.prompts_corpus import build_prompts_corpus
 
 MODEL = "openai/whisper-tiny.en"
-DATA = Path(os.environ.get("IGBO_ALIGN_TEST_DATA") or Path.home() / ".cache" / "igbo-align-tests")
 PAGE = ROOT / "docs" / "encoding.md"
 RATE = 16_000
 Encode = Callable[[bytes], NDArray[np.float32]]
@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("--whole-runs", action="store_true")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    encoders, corpus = fetch_encoders(DATA / "encoders"), build_prompts_corpus(DATA / "prompts")
+    encoders, corpus = fetch_encoders(REAL_DATA / "encoders"), build_prompts_corpus(REAL_DATA / "prompts")
     records = open_corpus(parse_addresses(str(corpus)), load_release("demo").spec).records()
     clips = [record.audio for record in itertools.islice(records, options.clips) if record.audio]
     lines = turn_by_turn(clips, encoders / MODEL)

@@ -13,7 +13,6 @@ import hashlib
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -23,22 +22,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+from cached_vectors import finished_vectors
 from real_data.encoders import fetch_encoders
+from real_data.fetching import REAL_DATA
 from real_data.prompts_corpus import build_prompts_corpus
 
-DATA = Path(os.environ.get("IGBO_ALIGN_TEST_DATA") or Path.home() / ".cache" / "igbo-align-tests")
 ENCODERS = ["--speech-encoder", "openai/whisper-tiny.en", "--text-encoder", "sentence-transformers/all-MiniLM-L6-v2"]
-
-
-def finished(cache: Path) -> int:
-    """Vectors that the cache holds."""
-    if not (cache / "vectors.sqlite").exists():
-        return 0
-    with sqlite3.connect(f"file:{cache / 'vectors.sqlite'}?mode=ro", uri=True) as connection:
-        try:
-            return connection.execute("SELECT count(*) FROM vectors").fetchone()[0]
-        except sqlite3.OperationalError:
-            return 0
 
 
 def start(arguments: list[str], cwd: Path, cache: Path) -> subprocess.Popen[bytes]:
@@ -56,7 +45,7 @@ def main() -> None:
     parser.add_argument("--per-bucket", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    encoders, corpus = fetch_encoders(DATA / "encoders"), build_prompts_corpus(DATA / "prompts")
+    encoders, corpus = fetch_encoders(REAL_DATA / "encoders"), build_prompts_corpus(REAL_DATA / "prompts")
     moments = random.Random(options.seed)  # noqa: S311 - a seed, so that the same points can be tried again
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -78,7 +67,7 @@ def main() -> None:
             time.sleep(moment)
             os.kill(running.pid, signal.SIGKILL)
             running.wait()
-            kept = finished(cache)
+            kept = finished_vectors(cache)
             code = 0 if out.exists() else start([*encode, "--out", str(out)], encoders, cache).wait()
             same = code == 0 and digest(out) == wanted
             equal += same

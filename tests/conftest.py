@@ -12,19 +12,17 @@ os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 import fcntl
 import functools
-from pathlib import Path
 
 import igbo_align as ia
 import numpy as np
 import pytest
 import small_corpus
 from bad_inputs.fuzz import InProcessDecoder
+from browser import chromium
 from igbo_align.submission.sandbox import Decoder
 from real_data.encoders import fetch_encoders
-from real_data.fetching import RealDataUnavailable
+from real_data.fetching import REAL_DATA, RealDataUnavailable
 from real_data.prompts_corpus import build_prompts_corpus
-
-REAL_DATA = Path(os.environ.get("IGBO_ALIGN_TEST_DATA") or Path.home() / ".cache" / "igbo-align-tests")
 
 
 def pytest_addoption(parser):
@@ -108,6 +106,13 @@ def fetched(fetch, name):
             if os.environ.get("CI"):
                 raise
             pytest.skip(f"real data cannot be had: {error}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium."""
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import time
 import igbo_align as ia
 import numpy as np
 import pytest
+from cached_vectors import finished_vectors
 from igbo_align.cli.app import run
 from igbo_align.encoders.cache import VectorCache
 
@@ -22,18 +23,6 @@ def build_command(corpus, encoders, out):
     ]
     arguments = ["build", "--source", str(corpus), "--config", "ibo", "--per-bucket", "8", "--acoustics", *models]
     return [sys.executable, "-m", "igbo_align", *arguments, "--out", str(out)]
-
-
-def finished_vectors(cache):
-    """How many vectors a cache file holds."""
-    file = cache / "vectors.sqlite"
-    if not file.exists():
-        return 0
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
-        try:
-            return connection.execute("SELECT count(*) FROM vectors").fetchone()[0]
-        except sqlite3.OperationalError:
-            return 0
 
 
 def alive(group):

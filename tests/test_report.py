@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
-import shutil
 from html.parser import HTMLParser
 
 import igbo_align as ia
@@ -359,30 +357,6 @@ def test_tables_have_as_many_cells_as_columns(nasty_document):
     document, _ = nasty_document
     for table in (block for block in document.blocks if isinstance(block, Table)):
         assert {len(row) for row in table.rows} == {len(table.columns)}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium of the system. Skipped where there is none, but never in continuous integration."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _no_browser("Playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        _no_browser("no Chromium in the path; on Debian: apt-get install chromium")
-    quiet = ("gpu", "quic", "background-networking", "component-update", "sync")
-    arguments = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield opened
-        opened.close()
-
-
-def _no_browser(reason):
-    if os.environ.get("CI"):
-        pytest.fail(f"continuous integration needs a browser: {reason}")
-    pytest.skip(reason)
 
 
 LOOKS = {

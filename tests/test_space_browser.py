@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from space_browser import Server, chromium, serving, visit
+from space_browser import Server, serving, visit
 
 pytest.importorskip("gradio")
 
@@ -20,12 +20,6 @@ def server(tmp_path_factory):
     with serving(GRADIO_TEMP_DIR=str(uploads)) as running:
         running.uploads = uploads
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

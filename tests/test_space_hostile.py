@@ -12,6 +12,7 @@ from pathlib import Path
 import igbo_align as ia
 import numpy as np
 import pytest
+from browser import chromium
 from hostile_strings import STRINGS
 from igbo_align.problems import ProblemsFound
 from igbo_align.protocol.spec import TRACKS
@@ -27,7 +28,7 @@ from igbo_space.system_page import system_html
 from igbo_space.try_page import try_html
 from igbo_space.trying import bound_uploads, try_files
 from igbo_space.view import View
-from space_browser import chromium, serving, visit
+from space_browser import serving, visit
 
 ROOT = Path(__file__).resolve().parent.parent
 SNAPSHOT = json.loads((ROOT / "leaderboard_space" / "leaderboard.json").read_text())

@@ -14,8 +14,9 @@ from pathlib import Path
 import igbo_align as ia
 import numpy as np
 import pytest
+from browser import skip_or_fail
 from igbo_space.view import View
-from space_browser import serving, skip_or_fail
+from space_browser import serving
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("gradio")

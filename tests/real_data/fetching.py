@@ -1,11 +1,15 @@
 """What is shared by the scripts of this folder: running tools, and putting finished folders in place at once."""
 
+import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+#: Where tests and benches keep what was fetched.
+REAL_DATA = Path(os.environ.get("IGBO_ALIGN_TEST_DATA") or Path.home() / ".cache" / "igbo-align-tests")
 
 
 class RealDataUnavailable(RuntimeError):

@@ -13,7 +13,7 @@ import pytest
 import small_corpus
 from igbo_align.cli.app import run
 
-BUILD = ["build", "--config", "ibo", "--per-bucket", "15"]
+BUILD = ["build", "--config", "ibo", "--per-bucket", "15", "--workers", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +102,8 @@ def test_unexpected_counts_are_said_loudly(in_encoders_folder, corpus_folder, tm
         str(out),
         "--spec",
         str(tmp_path / "spec.json"),
+        "--workers",
+        "1",
     ]
     assert run(command) == 0
     err = capsys.readouterr().err
@@ -114,7 +116,7 @@ def test_unexpected_counts_are_said_loudly(in_encoders_folder, corpus_folder, tm
 
 def test_encode_gives_the_vectors_of_the_release(built, in_encoders_folder, tmp_path):
     out = tmp_path / "submission"
-    assert run(["encode", *ENCODERS, "--release", str(built), "--out", str(out)]) == 0
+    assert run(["encode", *ENCODERS, "--workers", "1", "--release", str(built), "--out", str(out)]) == 0
     release, submission = ia.load_release(built), ia.load_submission(out)
     np.testing.assert_array_equal(submission.content.speech, release.embeddings("speech"))
     np.testing.assert_array_equal(submission.content.text, release.embeddings("text"))
@@ -124,7 +126,7 @@ def test_encode_gives_the_vectors_of_the_release(built, in_encoders_folder, tmp_
 
 def test_texts_without_diacritics_are_a_row_of_their_own(built, in_encoders_folder, tmp_path, capsys):
     plain, stripped = tmp_path / "plain", tmp_path / "stripped"
-    command = ["encode", *ENCODERS, "--release", str(built), "--out"]
+    command = ["encode", *ENCODERS, "--workers", "1", "--release", str(built), "--out"]
     assert run([*command, str(plain)]) == 0
     assert run([*command, str(stripped), "--text-variant", "ascii"]) == 0
     before, after = ia.load_submission(plain), ia.load_submission(stripped)
@@ -149,9 +151,20 @@ def test_encode_takes_recordings_and_transcripts_from_the_source_where_the_relea
     assert set(ia.load_release(bare).pairs.column("text").to_pylist()) == {None}
     assert ia.load_release(bare).fingerprint == ia.load_release(built).fingerprint
     capsys.readouterr()
-    assert run(["encode", *ENCODERS, "--release", str(bare), "--out", str(out)]) == 1
+    assert run(["encode", *ENCODERS, "--workers", "1", "--release", str(bare), "--out", str(out)]) == 1
     assert "source.missing" in capsys.readouterr().err
-    command = ["encode", *ENCODERS, "--release", str(bare), "--out", str(out), "--source", str(corpus_folder)]
+    command = [
+        "encode",
+        *ENCODERS,
+        "--workers",
+        "1",
+        "--release",
+        str(bare),
+        "--out",
+        str(out),
+        "--source",
+        str(corpus_folder),
+    ]
     assert run([*command, "--pooling", "masked-mean-std", "--prompt", "query: "]) == 1
     assert "array.dim_mismatch" in capsys.readouterr().err
     assert not out.exists()
@@ -162,7 +175,18 @@ def test_encode_refuses_recordings_that_are_not_those_of_the_release(built, corp
     records = small_corpus.good_records()
     records[3]["audio"]["bytes"] = small_corpus.tone_mp3(0.66, 999)
     small_corpus.write_shard(other / "ibo-train-00000-of-00001.parquet", records)
-    command = ["encode", *ENCODERS, "--release", str(built), "--out", str(tmp_path / "s"), "--source", str(other)]
+    command = [
+        "encode",
+        *ENCODERS,
+        "--workers",
+        "1",
+        "--release",
+        str(built),
+        "--out",
+        str(tmp_path / "s"),
+        "--source",
+        str(other),
+    ]
     code = run(command)
     in_release = "ibo_0003" in ia.load_release(built).ids
     assert code == (1 if in_release else 0)

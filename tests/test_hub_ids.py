@@ -11,6 +11,8 @@ import pytest
 from hub_day import MINILM, PUBLISHED, SYSTEMS, WHISPER, Typist, evening, files_below, official_hub
 from loopback_hub import Repository
 
+FEW = ("--per-bucket", "15", "--workers", "1")
+
 
 @pytest.fixture(scope="module")
 def hub(corpus_folder, encoders_folder):
@@ -29,7 +31,7 @@ def typed(hub, tmp_path_factory):
 @pytest.fixture(scope="module")
 def built(typed):
     """The official specification, built from its Hub ids with fewer pairs."""
-    done = typed("build", "--source", "google/WaxalNLP", "--per-bucket", "15", "--with-audio", "--out", "release")
+    done = typed("build", "--source", "google/WaxalNLP", *FEW, "--with-audio", "--out", "release")
     assert done.returncode == 0, done.stderr
     return done, typed.home / "release"
 
@@ -52,7 +54,7 @@ def test_the_official_specification_builds_from_its_hub_ids(built, hub):
 
 
 def test_a_second_build_downloads_nothing(built, typed, hub):
-    done = typed("build", "--source", "google/WaxalNLP", "--per-bucket", "15", "--with-audio", "--out", "again")
+    done = typed("build", "--source", "google/WaxalNLP", *FEW, "--with-audio", "--out", "again")
     assert done.returncode == 0, done.stderr
     assert typed.downloads() == []
     assert files_below(typed.home / "again") == files_below(typed.home / "release")
@@ -63,7 +65,7 @@ def test_the_folder_and_the_hub_give_one_release(built, typed, corpus_folder, en
         f"--{kind}-encoder={encoders_folder}/tiny/{name}"
         for kind, name in (("speech", "whisper"), ("text", "sentences"))
     ]
-    spec = ["--spec", "waxal-igbo", "--config", "ibo", "--per-bucket", "15"]
+    spec = ["--spec", "waxal-igbo", "--config", "ibo", *FEW]
     done = typed("build", "--source", str(corpus_folder), *spec, *encoders, "--out", "from-folder")
     assert done.returncode == 0, done.stderr
     assert ia.load_release(typed.home / "from-folder").fingerprint == ia.load_release(built[1]).fingerprint
@@ -78,7 +80,7 @@ def test_the_folder_and_the_hub_give_one_release(built, typed, corpus_folder, en
     ],
 )
 def test_what_the_hub_does_not_have_is_a_problem(arguments, code, exit_code, typed):
-    done = typed("build", "--source", "google/WaxalNLP", "--per-bucket", "15", "--out", "nothing", *arguments)
+    done = typed("build", "--source", "google/WaxalNLP", *FEW, "--out", "nothing", *arguments)
     assert done.returncode == exit_code
     assert code in done.stderr
     assert "Traceback" not in done.stderr
@@ -134,7 +136,7 @@ def review(typed, revision, number, name):
     typed.succeed("validate", folder, *of)
     typed.succeed("score", folder, *of, "--check", f"{folder}/scores.json")
     if name.startswith("baselines__zero-shot"):
-        typed.succeed("verify", folder, *of, "--source", "google/WaxalNLP", "--sample", "2")
+        typed.succeed("verify", folder, *of, "--source", "google/WaxalNLP", "--sample", "2", "--workers", "1")
     board = json.loads(typed.succeed("leaderboard", "--from-hub", f"{PUBLISHED}@refs/pr/{number}", *of, "--json"))
     assert name in {row["submission"] for row in board["rows"]}
 
@@ -172,15 +174,15 @@ def offline_commands(published, typed):
     )
     encoders = ("--speech-encoder", WHISPER[1], "--text-encoder", MINILM[1])
     return [
-        ("build", "--source", "google/WaxalNLP", "--per-bucket", "15", "--out", "offline-release"),
-        ("encode", *of, *encoders, "--out", "offline-encoded"),
+        ("build", "--source", "google/WaxalNLP", *FEW, "--out", "offline-release"),
+        ("encode", *of, *encoders, "--workers", "1", "--out", "offline-encoded"),
         ("baseline", "procrustes", *of, "--out", "offline-submissions"),
         ("validate", ridge, *of),
         ("score", ridge, *of, "--json"),
         ("compare", ridge, zero_shot, *of),
         ("report", ridge, *of, "--out", "offline.html"),
         ("leaderboard", "submissions", *of),
-        ("verify", zero_shot, *of, "--sample", "2"),
+        ("verify", zero_shot, *of, "--sample", "2", "--workers", "1"),
         ("publish", revision, "--repo", PUBLISHED, "--licence", "cc-by-4.0", "--dry-run"),
         ("eval-results", ridge, *of),
     ]

@@ -14,7 +14,18 @@ import pytest
 from hub_day import PUBLISHED, SYSTEMS, Typist, evening, files_below, official_hub
 
 pytestmark = pytest.mark.real_data
-BUILD = ("build", "--source", "google/WaxalNLP", "--spec", "waxal-igbo", "--per-bucket", "12", "--out")
+BUILD = (
+    "build",
+    "--source",
+    "google/WaxalNLP",
+    "--spec",
+    "waxal-igbo",
+    "--per-bucket",
+    "12",
+    "--workers",
+    "1",
+    "--out",
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 from igbo_align.cli.app import run
 from igbo_align.encoders import shared_work
 from igbo_align.encoders.cache import VectorCache
+from igbo_align.metrics.sharding import Place
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +85,30 @@ def test_a_place_that_makes_no_sense_is_a_problem(release, tmp_path, monkeypatch
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert run([*encode, "--out", str(tmp_path / "submission")]) in (1, 2)
     assert "RANK=2" in capsys.readouterr().err
+
+
+class AnyJob:
+    """Of no recording."""
+
+    def key(self, name):
+        return name
+
+
+@pytest.mark.parametrize(
+    ("ranks", "variables", "expected"),
+    [(2, {}, 4), (2, {"LOCAL_WORLD_SIZE": "1"}, 8), (3, {}, 2), (16, {}, 1), (16, {"LOCAL_WORLD_SIZE": "4"}, 2)],
+)
+def test_the_processes_of_a_machine_share_the_cores_that_they_may_use(
+    ranks, variables, expected, tmp_path, monkeypatch
+):
+    """Eight, as a scheduler grants them, of a machine with 64."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    used = []
+    monkeypatch.setattr(shared_work, "encode_speech", lambda *arguments: used.append(arguments[-1]))
+    share = shared_work.Share(Place(1, ranks), "release")
+    share.encode(AnyJob(), list, tmp_path / "vectors.sqlite", lambda _: None, None)
+    assert used == [expected]

@@ -120,7 +120,7 @@ def installed(wheel: Path, constraints: Path, folder: Path) -> Path:
     """The command of a new environment that holds the wheel, what it requires, and nothing else."""
     _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin/python"), "--disable-pip-version-check"]
-    _run([*pip, "install", "--quiet", "--constraint", str(constraints), str(wheel)])
+    _run([*pip, "install", "--quiet", "--no-compile", "--constraint", str(constraints), str(wheel)])
     return folder / "bin/igbo-align"
 
 

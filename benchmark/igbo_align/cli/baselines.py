@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .console import progress_bar, say, say_notice, stdout
-from .options import ReleaseOption, SourceOption
+from .options import ReleaseOption, SourceOption, WorkersOption
 
 
 def baseline(
@@ -25,9 +25,7 @@ def baseline(
         str | None,
         typer.Option("--text-encoder", help="Beside the frames; the release's reference vectors by default."),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes that encode; one a core by default.")
-    ] = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Make baselines: zero-shot, the paper's projection, stronger maps, and controls."""
     from ..baselines.recordings import Sources

@@ -10,7 +10,7 @@ import typer
 
 from ..problems import ProblemsFound
 from .console import print_json, print_problems, progress_bar, say, stdout
-from .options import JsonOption, ReleaseOption, SourceOption
+from .options import JsonOption, ReleaseOption, SourceOption, WorkersOption
 
 _OUTCOMES = {
     "verified": "Verified: both sides of the sample are what the encoders return.",
@@ -35,7 +35,7 @@ def verify(
     text_encoder: Annotated[
         str | None, typer.Option("--text-encoder", help="Your own copy of the encoder that the card names.")
     ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core by default.")] = None,
+    workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Encode a random sample of a submission again, compare, and write verification.json beside it."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cores import allowed_cores
 from ..corpus.audio import UndecodableAudio
 from ..files import sha256_of_bytes
 from ..problems import Problem, ProblemsFound
@@ -57,7 +57,7 @@ def each_recording(
         cache_file: of `VectorCache`.
         take: called with the id and the array of every recording, in the order in which they are finished.
         report: called with 1 for every finished recording.
-        workers: processes; as many as there are cores by default. One is this process itself.
+        workers: processes; as many as it may use cores by default. One is this process itself.
 
     Raises:
         ProblemsFound: recordings that could not be decoded or gave no finite vector (`encoder.output`), all others
@@ -67,7 +67,7 @@ def each_recording(
     bad: list[str] = []
     try:
         todo = _not_cached(job, recordings, cache, take, report)
-        for (name, key), vector in _vectors(job, todo, workers or os.cpu_count() or 1):
+        for (name, key), vector in _vectors(job, todo, workers or allowed_cores()):
             if vector is None or not np.isfinite(vector).all():
                 bad.append(name)
                 continue

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..cores import allowed_cores
 from ..metrics.sharding import Place
 from ..problems import ProblemsFound, problem
 from ..progress import Report
@@ -75,7 +76,7 @@ class Share:
     def _workers(self) -> int:
         """This process's share of the cores of its machine."""
         local = os.environ.get("LOCAL_WORLD_SIZE", "")
-        return max(1, (os.cpu_count() or 1) // (int(local) if local.isdecimal() and int(local) else self.place.size))
+        return max(1, allowed_cores() // (int(local) if local.isdecimal() and int(local) else self.place.size))
 
     def _wait(self, job: RecordingJob, cache: VectorCache) -> None:
         others = {self.marker(job, rank) for rank in range(1, self.place.size)}

@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..cores import allowed_cores
 from .numpy_sweep import NumpySweep
 from .ranking import Ranks, Standings, repeated_groups
 from .retrieval import expected_rank
@@ -157,8 +158,7 @@ def available_threads() -> int:
 
     Launchers that start several processes on a machine share its cores out by that variable.
     """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = os.environ.get("OMP_NUM_THREADS", "")
+    allowed, share = allowed_cores(), os.environ.get("OMP_NUM_THREADS", "")
     return min(allowed, int(share)) if share.isdecimal() and int(share) else allowed
 
 

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -79,38 +80,46 @@ def outcome(name: str, data: bytes, decoder: Decoder, *, inner: bool = False) ->
     return "another valid file" if inner and libraries_agree(content, file, data) else "ACCEPTED"
 
 
-def counts(mutations: int) -> list[tuple[str, str, range]]:
+class Case(NamedTuple):
+    """One damaged file: of which format, how it is damaged, and which one of that kind."""
+
+    name: str
+    kind: str
+    index: int
+
+
+def plan(mutations: int) -> list[Case]:
     """What is tried: all truncations and flips for a long run, a share of them for a short one."""
     stride = max(1, 10_000 // max(mutations, 1))
     share = mutations // len(ORIGINALS)
-    plan = []
+    cases = []
     for name, (_, data) in ORIGINALS.items():
-        plan.append((name, "truncation", range(0, len(data), stride)))
-        plan.append((name, "flip", range(0, 8 * len(data), 4 * stride + 1 if stride > 1 else 1)))
-        plan.append((name, "mutation", range(share - share // 5)))
-        plan.append((name, "inner mutation", range(share // 5)))
-    return plan
+        indices = {
+            "truncation": range(0, len(data), stride),
+            "flip": range(0, 8 * len(data), 4 * stride + 1 if stride > 1 else 1),
+            "mutation": range(share - share // 5),
+            "inner mutation": range(share // 5),
+        }
+        cases += [Case(name, kind, index) for kind in _KINDS for index in indices[kind]]
+    return cases
 
 
-def run_batch(name: str, kind: str, indices: range, seed: int) -> Iterator[tuple[int, str]]:
+def outcomes_of(cases: list[Case], mutations: int, seed: int) -> Iterator[tuple[Case, str]]:
     """Outcomes in a child with the decoder's limits; where it dies or hangs, the real intake decides."""
-    position = 0
-    while position < len(indices):
-        rest = indices[position:]
-        command = [sys.executable, "-W", "ignore", __file__, "--worker", name, kind, str(seed)]
-        arguments = [str(number) for number in (rest.start, rest.stop, rest.step)]
-        child = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    done = 0
+    while done < len(cases):
+        command = [sys.executable, "-W", "ignore", __file__, "--mutations", str(mutations), "--seed", str(seed)]
+        child = subprocess.Popen([*command, "--from", str(done)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         for line in _lines(child):
-            index, result = line.decode().rstrip("\n").split(" ", 1)
-            yield int(index), result
-            position += 1
+            yield cases[done], line.decode().rstrip("\n")
+            done += 1
         child.kill()
         child.communicate()
-        if position < len(indices):
+        if done < len(cases):
             with Decoder(wall_seconds=HANG_S) as decoder:
-                data = damaged(name, kind, indices[position], seed)
-                yield indices[position], f"{outcome(name, data, decoder)} after the decoder died"
-            position += 1
+                data = damaged(*cases[done], seed)
+                yield cases[done], f"{outcome(cases[done].name, data, decoder)} after the decoder died"
+            done += 1
 
 
 def _lines(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
@@ -126,14 +135,15 @@ def _lines(child: subprocess.Popen[bytes]) -> Iterator[bytes]:
             yield from lines
 
 
-def work(name: str, kind: str, seed: int, indices: range) -> None:
+def work(cases: list[Case], seed: int) -> None:
     """The child: one line for each outcome."""
     decoder = InProcessDecoder()
-    same_content(None, *ORIGINALS[name])
+    for original in ORIGINALS.values():
+        same_content(None, *original)  # imports what it needs before memory is limited
     resource.setrlimit(resource.RLIMIT_AS, (_WORKER_BYTES, _WORKER_BYTES))
-    for index in indices:
-        result = outcome(name, damaged(name, kind, index, seed), decoder, inner=kind.startswith("inner"))
-        sys.stdout.write(f"{index} {result}\n")
+    for case in cases:
+        result = outcome(case.name, damaged(*case, seed), decoder, inner=case.kind.startswith("inner"))
+        sys.stdout.write(f"{result}\n")
         sys.stdout.flush()
 
 
@@ -142,12 +152,11 @@ def run(mutations: int, seed: int = 0) -> tuple[Counter[str], dict[str, Counter[
     cases: Counter[str] = Counter()
     outcomes: dict[str, Counter[str]] = {kind: Counter() for kind in _KINDS}
     failures = []
-    for name, kind, indices in counts(mutations):
-        for index, result in run_batch(name, kind, indices, seed):
-            cases[kind] += 1
-            outcomes[kind][result] += 1
-            if result.startswith(("ACCEPTED", "TRACEBACK", "same after")):
-                failures.append(f"{name}, {kind} {index}, seed {seed}: {result}")
+    for case, result in outcomes_of(plan(mutations), mutations, seed):
+        cases[case.kind] += 1
+        outcomes[case.kind][result] += 1
+        if result.startswith(("ACCEPTED", "TRACEBACK", "same after")):
+            failures.append(f"{case.name}, {case.kind} {case.index}, seed {seed}: {result}")
     return cases, outcomes, failures
 
 
@@ -156,11 +165,10 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--mutations", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--worker", nargs=6)
+    parser.add_argument("--from", type=int, dest="start", help="the child of a run: its cases from here on")
     options = parser.parse_args()
-    if options.worker:
-        name, kind, seed, *bounds = options.worker
-        work(name, kind, int(seed), range(*map(int, bounds)))
+    if options.start is not None:
+        work(plan(options.mutations)[options.start :], options.seed)
         return 0
     started = time.monotonic()
     cases, outcomes, failures = run(options.mutations, options.seed)

@@ -9,6 +9,7 @@ import shutil
 import pytest
 from documents import between, blocks, page, run_commands, run_snippet
 from igbo_align.corpus.layouts import LAYOUTS
+from igbo_align.encoders import encoding
 
 pytest.importorskip("torch")
 pytest.importorskip("sentence_transformers")
@@ -18,6 +19,8 @@ pytest.importorskip("soundfile")
 def test_the_page_runs_from_top_to_bottom(tmp_path, monkeypatch, encoders_folder):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IGBO_ALIGN_CACHE", str(tmp_path / "cache"))
+    # Starting processes takes longer than encoding tones, and is tested where encoding is.
+    monkeypatch.setattr(encoding, "allowed_cores", lambda: 1)
     shutil.copytree(encoders_folder / "tiny", tmp_path / "tiny")
     card = json.loads(blocks(page("docs/submitting.md"), "json")[0])
     (tmp_path / "card.json").write_text(json.dumps(card))

@@ -34,7 +34,9 @@ def test_rebuilding_the_demo_gives_the_same_fingerprint(prompts, encoders_folder
     monkeypatch.chdir(encoders_folder)
     monkeypatch.setenv("IGBO_ALIGN_CACHE", str(tmp_path / "cache"))
     command = ["build", "--source", str(prompts), "--spec", "demo", "--no-text", "--out", str(tmp_path / "release")]
-    assert run([*command, "--speech-encoder", "tiny/whisper", "--text-encoder", "tiny/sentences"]) == 0
+    assert (
+        run([*command, "--speech-encoder", "tiny/whisper", "--text-encoder", "tiny/sentences", "--workers", "1"]) == 0
+    )
     rebuilt = ia.load_release(tmp_path / "release")
     assert rebuilt.fingerprint == demo.fingerprint
     assert rebuilt.manifest["unmet_expectations"] == []

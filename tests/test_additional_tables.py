@@ -139,7 +139,7 @@ def test_minimal_pairs_are_found_in_a_release_without_transcripts(built, make_ca
     cosines = (speech / np.linalg.norm(speech, axis=1)[:, None]) @ (text / np.linalg.norm(text, axis=1)[:, None]).T
     right = np.mean([cosines[i, i] > cosines[i, j] for i, j in expected])
     assert held.minimal_pairs.correct["speech_to_text"].value == pytest.approx(right)
-    sliced = next(item for item in held.slices if item.kind == "minimal pairs")
+    sliced = next(item for item in held.failures["paper"].slices if item.kind == "minimal pairs")
     assert sliced.n == 6
 
 
@@ -166,7 +166,7 @@ def test_correlations_use_what_was_measured(built, make_card):
     scores = ia.score(ia.Submission(make_card(release), ia.Embeddings(np.array(release.ids), speech, text)), release)
     ranks = expected_rank(scores.tracks["paper"]["speech_to_text"].standings)
     table = pq.read_table(built / "acoustics.parquet")
-    held = {(item.predictor, item.outcome): item for item in scores.diagnostics.correlations}
+    held = {(item.predictor, item.outcome): item for item in scores.diagnostics.failures["paper"].correlations}
     for name in ("f0_mean_hz", "speech_rate_per_s"):
         values = np.array(table.column(name).to_pylist(), float)
         known = np.isfinite(values)

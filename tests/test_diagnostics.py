@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from igbo_align.diagnostics import geometry as shapes
 from igbo_align.diagnostics.correlations import correlations, two_sided_p
+from igbo_align.diagnostics.failures import failure_track
 from igbo_align.diagnostics.hubness import binomial_mean_deviation, hubness, skewness
 from igbo_align.diagnostics.neighbours import nearest
 from igbo_align.diagnostics.pool_size import expected_metrics, metrics_by_rank
@@ -353,14 +354,15 @@ def test_slices_have_intervals_a_worst_member_and_corrected_p(demo):
         Members("kind", "b", b),
         Members("kind", "tiny", tiny),
     ]
-    held = score_slices(slices, 1 / ranks, ranks, demo.spec.scoring)
+    queries = 300 + np.arange(200)
+    held = score_slices(slices, 1 / ranks, ranks, queries, demo.spec.scoring)
     naive = []
     for _ in range(2000):
         drawn = generator.integers(0, 200, 200)
         naive.append((1 / ranks)[drawn[a[drawn]]].mean())
     assert held[0].mrr.value == pytest.approx((1 / ranks)[:40].mean())
     assert [held[0].mrr.low, held[0].mrr.high] == pytest.approx(np.percentile(naive, [2.5, 97.5]), abs=0.005)
-    assert held[0].worst_rank == ranks[:40].max() == ranks[held[0].worst]
+    assert held[0].worst_rank == ranks[:40].max() == ranks[held[0].worst - 300]
     assert [item.small for item in held] == [False, False, False, True]
     assert held[0].p == held[1].p  # a slice and its complement are one test
     assert held[0].p_holm == pytest.approx(3 * held[0].p)
@@ -371,7 +373,8 @@ def test_slices_have_intervals_a_worst_member_and_corrected_p(demo):
 def test_demo_diagnostics_hold_what_the_protocol_lists(zero_shot_scores, demo):
     document = zero_shot_scores.as_json()["diagnostics"]
     assert set(document) == {
-        "memorisation_gap", "pool_size", "variants", "hubness", "geometry", "correlations", "slices", "worst", "minimal_pairs"
+        "memorisation_gap", "pool_size", "variants", "hubness", "geometry", "correlations", "slices", "heldout",
+        "worst", "minimal_pairs",
     }  # fmt: skip
     assert set(document["variants"]) == {"csls", "centred"}
     assert set(document["variants"]["csls"]["tracks"]["hard"]["text_to_speech"]) == {
@@ -395,7 +398,9 @@ def test_demo_diagnostics_hold_what_the_protocol_lists(zero_shot_scores, demo):
 
 def test_correlations_of_the_demo_are_those_of_its_ranks(zero_shot_scores, demo):
     ranks = expected_rank(zero_shot_scores.tracks["paper"]["speech_to_text"].standings)
-    held = {(item.predictor, item.outcome): item for item in zero_shot_scores.diagnostics.correlations}
+    held = {
+        (item.predictor, item.outcome): item for item in zero_shot_scores.diagnostics.failures["paper"].correlations
+    }
     duration = held["duration_s", "rank_speech_to_text"]
     assert duration.r == pytest.approx(stats.pearsonr(demo.column("duration_s"), ranks).statistic)
     assert duration.low < duration.r < duration.high
@@ -409,7 +414,7 @@ def test_a_similarity_matrix_has_all_diagnostics_but_those_of_vectors(demo, make
     assert held.diagnostics.geometry is None
     assert set(held.diagnostics.variants) == {"csls"}
     assert held.as_json()["diagnostics"]["geometry"] is None
-    assert len(held.diagnostics.correlations) > 0
+    assert len(held.diagnostics.failures["paper"].correlations) > 0
 
 
 @pytest.mark.parametrize("kind", ["constant", "perfect", "one dimension", "two values"])
@@ -427,3 +432,26 @@ def test_degenerate_submissions_have_diagnostics(kind, demo, submission_of):
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     gap = document["diagnostics"]["memorisation_gap"]
     assert [gap["value"], gap["low"], gap["high"]] == [0, 0, 0] or kind in {"one dimension", "two values"}
+
+
+def test_failures_of_what_was_trained_are_looked_for_among_held_out_pairs(demo, submission_of):
+    """Train pairs are all found at once: only the test pairs can say what makes a pair hard."""
+    text = demo.embeddings("text")
+    speech = np.where(demo.is_test[:, None], demo.embeddings("speech"), text)
+    trained = {"alignment": {"method": "memory", "trained_on_pairs": "train"}}
+    scores = ia.score(submission_of(speech, text, **trained), demo)
+    held = scores.diagnostics.failures["heldout"]
+    queries = demo.queries("heldout")
+    ranks = expected_rank(scores.tracks["heldout"]["speech_to_text"].standings)
+    found = {(item.predictor, item.outcome): item for item in held.correlations}
+    expected = stats.pearsonr(demo.column("duration_s")[queries], ranks)
+    assert found["duration_s", "rank_speech_to_text"].n == len(queries) == 140
+    assert found["duration_s", "rank_speech_to_text"].r == pytest.approx(expected.statistic)
+    assert all(demo.is_test[item.worst] for item in held.slices)
+    assert {item.query for item in held.worst["speech_to_text"]} <= set(queries.tolist())
+    assert max(item.n for item in held.slices) < 140
+    document = scores.as_json()["diagnostics"]
+    shown = [(item["kind"], item["name"], item["n"], item["worst"]["id"]) for item in document["heldout"]["slices"]]
+    assert shown == [(item.kind, item.name, item.n, demo.ids[item.worst]) for item in held.slices]
+    assert document["slices"] != document["heldout"]["slices"]
+    assert [failure_track(claim) for claim in ("none", "train", "all")] == ["paper", "heldout", "heldout"]

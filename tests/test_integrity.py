@@ -86,6 +86,16 @@ def test_rows_that_are_shifted_against_their_ids(step, submission_of, sides, dem
     assert ("flag.misaligned", "ids") in codes(submission_of(speech, np.roll(text, step, axis=0)), demo)
 
 
+def test_rows_that_are_sorted_by_id(submission_of, zero_shot, demo):
+    """Release order is train before test; whoever sorts by id mixes them, and a heldout score then remembers."""
+    order = sorted(range(len(demo.ids)), key=demo.ids.__getitem__)
+    speech, text = (demo.embeddings(side)[order] for side in ("speech", "text"))
+    flags = ia.score(submission_of(speech, text), demo).flags
+    assert [(flag.code, flag.where) for flag in flags] == [("flag.misaligned", "speech"), ("flag.misaligned", "text")]
+    assert flags[0].mend == "Rows were written sorted by id, not in release order: pack them with --ids."
+    assert flags[0].found.endswith(", 1.0000 in order of ids")
+
+
 def test_memory_against_the_declaration(submission_of, sides, demo):
     speech, text = learnt(sides, demo)
     where = "submission.json/alignment/trained_on_pairs"

@@ -316,6 +316,8 @@ def test_compare_names_the_queries_that_flipped(demo, submission_of, tmp_path):
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert demo.ids[5] in page.text
     assert "second only" in page.text
+    assert "Where do they differ?" in page.text
+    assert "gender" in page.text
 
 
 def test_wrong_numbers_of_submissions_are_usage_problems(tmp_path, capsys):

@@ -11,6 +11,7 @@ import igbo_align as ia
 import numpy as np
 import pytest
 from igbo_align.files import canonical_json
+from igbo_align.scoring.comparison import slice_differences
 from igbo_align.scoring.leaderboard import build_leaderboard, reported_rows
 
 TRACKS = ("paper", "heldout", "full", "hard")
@@ -155,6 +156,24 @@ def test_compare_finds_a_difference_and_its_sign(demo, submission_of, zero_shot_
     mirrored = ia.compare(zero_shot_scores, better)["paper"]
     assert mirrored.mrr.difference == pytest.approx(-held.mrr.difference)
     assert ia.compare(better, better)["full"].mrr.p_two_sided == 1
+
+
+def test_slices_of_a_comparison_are_comparisons_of_the_slices(demo, submission_of, zero_shot_scores):
+    better = ia.score(noisy(demo, submission_of, 0.1), demo)
+    held = slice_differences(better, zero_shot_scores, "heldout")
+    queries = demo.queries("heldout")
+    genders = np.array(demo.pairs.column("gender").to_pylist())[queries]
+    first, second = (scores.reciprocal_ranks("heldout") for scores in (better, zero_shot_scores))
+    for item in (item for item in held if item.kind == "gender"):
+        chosen = genders == item.name
+        assert item.n == chosen.sum() > 0
+        assert item.mrr.difference == pytest.approx((first - second)[chosen].mean())
+        assert 0 < item.mrr.low < item.mrr.difference < item.mrr.high
+    assert sum(item.n for item in held if item.kind == "gender") == len(queries)
+    assert all(item.mrr.p_two_sided <= item.p_holm <= 1 for item in held)
+    mirrored = slice_differences(zero_shot_scores, better, "heldout")
+    assert [item.mrr.difference for item in mirrored] == pytest.approx([-item.mrr.difference for item in held])
+    assert {item.mrr.p_two_sided for item in slice_differences(better, better, "full")} == {1.0}
 
 
 def test_memorisation_gap_flags_a_card_that_denies_training(demo, submission_of):

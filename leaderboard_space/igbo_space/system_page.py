@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from igbo_align.diagnostics.failures import failure_track
 from igbo_align.diagnostics.predictors import PREDICTORS
 from igbo_align.protocol.spec import DIRECTIONS, TRACKS
 from igbo_align.report.markup import Html, element, joined, visible
@@ -38,7 +39,9 @@ def system_html(shown: Shown, view: View) -> Html:
         return element("p", "The board is empty.", class_="empty")
     record = shown.records[name]
     row = record.row
-    worst = joined(*(_worst(shown, row["diagnostics"]["worst"][one], one) for one in DIRECTIONS))
+    track = failure_track(record.card["alignment"]["trained_on_pairs"])
+    failures = row["diagnostics"] if track == "paper" else row["diagnostics"][track]
+    worst = joined(*(_worst(shown, failures["worst"][one], track, one) for one in DIRECTIONS))
     return joined(
         _head(record, view),
         _flags(row["flags"]),
@@ -48,8 +51,8 @@ def system_html(shown: Shown, view: View) -> Html:
         element("h3", "How it depends on the pool"),
         element("div", *(_curve(row, one) for one in DIRECTIONS), class_="pair"),
         element("h3", "Where it fails"),
-        _slices(row),
-        _correlations(row["diagnostics"]["correlations"]),
+        _slices(row, failures, track),
+        _correlations(failures["correlations"]),
         worst,
         element("h3", "Diagnostics"),
         _diagnostics(row),
@@ -139,8 +142,8 @@ def _curve(row: Mapping[str, Any], direction: str) -> Html:
     return element("figure", drawn, element("figcaption", f"{title}. {note}", class_="caption"))
 
 
-def _slices(row: Mapping[str, Any]) -> Html:
-    slices, overall = row["diagnostics"]["slices"], row["mean_mrr"]["paper"]["value"]
+def _slices(row: Mapping[str, Any], failures: Mapping[str, Any], track: str) -> Html:
+    slices, overall = failures["slices"], row["mean_mrr"][track]["value"]
     if not slices:
         return Html()
     lines = [
@@ -152,7 +155,7 @@ def _slices(row: Mapping[str, Any]) -> Html:
         )
         for item in slices
     ]
-    legend = f"all queries: {number(overall)}. MRR in the track paper; p: Mann-Whitney against the rest, after Holm."
+    legend = f"all queries: {number(overall)}. MRR in the track {track}; p: Mann-Whitney against the rest, after Holm."
     return forest(lines, 0.0, 1.0, overall, legend)
 
 
@@ -177,7 +180,7 @@ def _correlations(correlations: Sequence[Mapping[str, Any]]) -> Html:
     return joined(element("h3", "What goes along with failure"), forest(lines, -end, end, 0.0, legend))
 
 
-def _worst(shown: Shown, worst: Sequence[Mapping[str, Any]], direction: str) -> Html:
+def _worst(shown: Shown, worst: Sequence[Mapping[str, Any]], track: str, direction: str) -> Html:
     texts = dict(zip(shown.release.ids, shown.release.pairs.column("text").to_pylist(), strict=True))
     heard = players(shown.release, [item["id"] for item in worst])
     rows = []
@@ -192,7 +195,7 @@ def _worst(shown: Shown, worst: Sequence[Mapping[str, Any]], direction: str) -> 
             number(item["similarity"]),
         ]
         rows.append(cells)
-    caption = f"Worst queries, {label('direction.' + direction)}, track paper"
+    caption = f"Worst queries, {label('direction.' + direction)}, track {track}"
     return simple_table(["Query", "Beaten by (cosine)", "Rank", "Cosine"], rows, labels=2, caption=caption)
 
 

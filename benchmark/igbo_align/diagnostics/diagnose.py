@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics.retrieval import expected_rank, reciprocal_rank
+from ..metrics.retrieval import reciprocal_rank
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS
 from ..tracks.estimation import TrackStandings
 from ..tracks.similarity import Similarity
-from .correlations import Correlation, correlations
-from .failures import Failure, worst_queries
+from .failures import FAILURE_TRACKS, Failures, find_failures
 from .geometry import Geometry, geometry
 from .hubness import Hubness, hubness
 from .memorisation import MemorisationGap, memorisation_gap
@@ -23,11 +22,8 @@ from .minimal_pairs import MinimalPairs, minimal_rivals, score_minimal_pairs
 from .neighbours import nearest
 from .pool_size import PoolPoint, pool_size_curve
 from .predictors import predictor_values
-from .slices import Members, Slice, members_of, score_slices
+from .slices import Members, members_of
 from .variants import Variant, centred_matrices, csls_matrices, score_variant
-
-#: The track whose ranks the failure analysis looks at, as in the paper.
-FAILURE_TRACK = "paper"
 
 
 @dataclass(frozen=True)
@@ -35,14 +31,12 @@ class Diagnostics:
     """Why a system scores as it does.
 
     Attributes:
-        memorisation_gap: reciprocal rank of train minus test queries.
+        memorisation_gap: reciprocal rank of train minus test queries, in track `paper`.
         pool_size: direction -> expected metrics at every pool size.
         variants: `csls` and `centred` -> the metrics with this correction; `centred` needs vectors.
         hubness: direction -> of the candidates of that direction.
         geometry: of the two clouds; None where only similarities were submitted.
-        correlations: of properties of the pairs with rank and similarity.
-        slices: of the pairs.
-        worst: direction -> the worst queries and what beat them.
+        failures: of the tracks `paper`, as in the paper, and `heldout`, whose pairs nobody trained on.
         minimal_pairs: forced choice between texts that differ in diacritics alone; None where there are none.
     """
 
@@ -51,9 +45,7 @@ class Diagnostics:
     variants: Mapping[str, Variant]
     hubness: Mapping[str, Hubness]
     geometry: Geometry | None
-    correlations: list[Correlation]
-    slices: list[Slice]
-    worst: Mapping[str, list[Failure]]
+    failures: Mapping[str, Failures]
     minimal_pairs: MinimalPairs | None
 
     def as_json(self, ids: list[str]) -> dict[str, Any]:
@@ -63,9 +55,8 @@ class Diagnostics:
             "variants": {name: variant.as_json() for name, variant in self.variants.items()},
             "hubness": {name: item.as_json(ids) for name, item in self.hubness.items()},
             "geometry": self.geometry.as_json() if self.geometry else None,
-            "correlations": [item.as_json() for item in self.correlations],
-            "slices": [item.as_json(ids) for item in self.slices],
-            "worst": {name: [item.as_json(ids) for item in failures] for name, failures in self.worst.items()},
+            **self.failures["paper"].as_json(ids),
+            "heldout": self.failures["heldout"].as_json(ids),
             "minimal_pairs": self.minimal_pairs.as_json() if self.minimal_pairs else None,
         }
 
@@ -82,9 +73,7 @@ def diagnose(similarity: Similarity, standings: TrackStandings, release: Release
     )
     neighbours = {direction: nearest(matrix) for direction, matrix in matrices.items()}
     corrected = {"csls": csls_matrices(similarity, neighbours), "centred": centred_matrices(similarity)}
-    held = standings[FAILURE_TRACK]
-    reciprocal = np.mean([reciprocal_rank(held[name]) for name in DIRECTIONS], axis=0)
-    ranks = {f"rank_{name}": expected_rank(held[name]) for name in DIRECTIONS}
+    reciprocal = np.mean([reciprocal_rank(standings["paper"][name]) for name in DIRECTIONS], axis=0)
     rivals = minimal_rivals(release)
     slices = [*members_of(release), *_minimal_pair_slice(rivals, len(release.ids))]
     vectors = similarity.speech, similarity.text
@@ -95,18 +84,12 @@ def diagnose(similarity: Similarity, standings: TrackStandings, release: Release
         {name: score_variant(item, standings, release) for name, item in corrected.items() if item is not None},
         {name: hubness(item) for name, item in neighbours.items()},
         None if vectors[0] is None or vectors[1] is None else geometry(vectors[0], vectors[1], scoring),
-        correlations(predictors, ranks | {"paired_similarity": similarity.paired}, scoring),
-        score_slices(slices, reciprocal, np.mean(list(ranks.values()), axis=0), scoring),
-        {name: _worst(name, matrices[name], similarity.scale, standings, release) for name in DIRECTIONS},
+        {
+            track: find_failures(track, similarity, standings[track], slices, predictors, release)
+            for track in FAILURE_TRACKS
+        },
         score_minimal_pairs(rivals, matrices, scoring),
     )
-
-
-def _worst(
-    direction: str, matrix: NDArray[np.int64], scale: float, standings: TrackStandings, release: Release
-) -> list[Failure]:
-    pools, queries = release.pools[FAILURE_TRACK][direction], release.queries(FAILURE_TRACK)
-    return worst_queries(matrix, scale, standings[FAILURE_TRACK][direction], queries, pools)
 
 
 def _minimal_pair_slice(rivals: NDArray[np.int64], n: int) -> list[Members]:

@@ -63,7 +63,7 @@ def integrity_flags(
         flags += _collapsed("text", text, len(np.unique(release.groups)))
         flags += _identical_sides(speech, text)
         flags += [flag for name, side in zip(("speech", "text"), vectors, strict=True) for flag in _one_hot(name, side)]
-        flags += _unrelated(speech, text, release)
+        flags += _foreign(speech, text, release)
     return tuple(sorted(flags, key=lambda flag: (flag.code, flag.where)))
 
 
@@ -119,25 +119,38 @@ def _shifted(similarities: NDArray[np.float64]) -> list[Problem]:
     return []
 
 
-def _unrelated(speech: Vectors, text: Vectors, release: Release) -> list[Problem]:
-    """Vectors that have nothing to do with what any reference encoder sees of the same recordings and texts."""
-    references = [m for m in ("speech", "text") if release.encoder_slugs(m)]
-    if len(references) < 2:
+def _foreign(speech: Vectors, text: Vectors, release: Release) -> list[Problem]:
+    """Vectors that do not fit what the reference encoders see of the recordings and texts of their ids."""
+    if any(not release.encoder_slugs(modality) for modality in ("speech", "text")):
         return []
     sample = np.unique(np.linspace(0, len(speech) - 1, _SAMPLE).astype(np.int64))
-    known = [
-        _within(unit_integers(release.embeddings(modality, release.encoder_slugs(modality)[0])[sample]))
-        for modality in references
-    ]
+    by_id = np.argsort(np.array(release.ids), kind="stable")
+    in_order, sorted_by_id = (_references(release, positions) for positions in (sample, by_id[sample]))
     flags = []
     for where, vectors in (("speech", speech), ("text", text)):
         own = _within(vectors[sample])
-        alignments = [linear_cka(own, reference) or 0.0 for reference in known]
-        if max(alignments) < _UNRELATED_CKA:
-            found = f"an alignment of {max(alignments):.4f} with what the reference encoders see"
+        alignment, other = (_alignment(own, known) for known in (in_order, sorted_by_id))
+        if other > alignment + _UNRELATED_CKA:
+            found = f"an alignment of {alignment:.4f} with what the reference encoders see, {other:.4f} in order of ids"
+            mend = "Rows were written sorted by id, not in release order: pack them with --ids."
+            flags.append(Problem("flag.misaligned", where, found, "vectors that fit their own ids best", mend))
+        elif alignment < _UNRELATED_CKA:
+            found = f"an alignment of {alignment:.4f} with what the reference encoders see"
             mend = "Check ids and inputs. Vectors made from ids, or shuffled ones, look like this."
             flags.append(Problem("flag.unrelated", where, found, f"at least {_UNRELATED_CKA}", mend))
     return flags
+
+
+def _references(release: Release, positions: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+    """Similarities among some pairs, as the first reference encoder of each side sees them."""
+    return [
+        _within(unit_integers(release.embeddings(modality, release.encoder_slugs(modality)[0])[positions]))
+        for modality in ("speech", "text")
+    ]
+
+
+def _alignment(own: NDArray[np.float64], known: list[NDArray[np.float64]]) -> float:
+    return max(linear_cka(own, reference) or 0.0 for reference in known)
 
 
 def _within(vectors: Vectors) -> NDArray[np.float64]:

@@ -33,18 +33,18 @@ class Members:
 
 @dataclass(frozen=True)
 class Slice:
-    """A slice, scored in track `paper`, both directions averaged.
+    """A slice of the queries of one track, scored there, both directions averaged.
 
     Attributes:
         kind: what was looked at, for example `gender`.
         name: the value found.
-        n: pairs.
+        n: queries.
         small: whether there are fewer than `SMALL_SLICE`.
-        mrr: mean reciprocal rank of the slice, with the interval of a bootstrap over all pairs.
+        mrr: mean reciprocal rank of the slice, with the interval of a bootstrap over all queries.
         mean_rank: the same of the rank.
-        p: two-sided Mann-Whitney test that its ranks differ from those of all other pairs.
-        p_holm: corrected by Holm over all different divisions of the pairs.
-        worst: position of the member with the highest rank.
+        p: two-sided Mann-Whitney test that its ranks differ from those of all other queries.
+        p_holm: corrected by Holm over all different divisions of the queries.
+        worst: position in the release of the member with the highest rank.
         worst_rank: that rank.
     """
 
@@ -84,15 +84,26 @@ def members_of(release: Release) -> list[Members]:
     return [item for item in found if item.chosen.any() and not item.chosen.all()]
 
 
+def among(slices: Sequence[Members], queries: NDArray[np.int64]) -> list[Members]:
+    """The slices of some pairs only, (q,) positions; those that hold none or all of them are left out."""
+    found = [Members(item.kind, item.name, item.chosen[queries]) for item in slices]
+    return [item for item in found if item.chosen.any() and not item.chosen.all()]
+
+
 def score_slices(
-    slices: Sequence[Members], reciprocal: NDArray[np.float64], ranks: NDArray[np.float64], scoring: Scoring
+    slices: Sequence[Members],
+    reciprocal: NDArray[np.float64],
+    ranks: NDArray[np.float64],
+    queries: NDArray[np.int64],
+    scoring: Scoring,
 ) -> list[Slice]:
     """Score slices.
 
     Args:
-        slices: from `members_of`.
-        reciprocal: (n,) expected reciprocal rank of each pair.
-        ranks: (n,) expected rank of each pair.
+        slices: of the queries, from `among`.
+        reciprocal: (q,) expected reciprocal rank of each query.
+        ranks: (q,) expected rank of each query.
+        queries: (q,) positions of the pairs that they are.
         scoring: the bootstrap.
     """
     if not slices:
@@ -111,10 +122,21 @@ def score_slices(
             Estimate(exact_mean(values[held]), float(low[i]), float(high[i]))
             for values, (low, high) in zip((reciprocal, ranks), intervals, strict=True)
         )
-        worst = int(held[np.argmax(ranks[held])])
+        worst = held[np.argmax(ranks[held])]
         (p, p_holm), small = corrected[i], len(held) < SMALL_SLICE
         scored.append(
-            Slice(item.kind, item.name, len(held), small, mrr, mean_rank, p, p_holm, worst, float(ranks[worst]))
+            Slice(
+                item.kind,
+                item.name,
+                len(held),
+                small,
+                mrr,
+                mean_rank,
+                p,
+                p_holm,
+                int(queries[worst]),
+                float(ranks[worst]),
+            )
         )
     return scored
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..diagnostics.slices import SMALL_SLICE
 from ..metrics.retrieval import expected_rank, recall_at_k
 from ..protocol.spec import DIRECTIONS, TRACKS
-from ..scoring.comparison import TrackComparison, compare
+from ..scoring.comparison import TrackComparison, compare, slice_differences
 from ..scoring.scores import Scores
 from .blocks import Block, Document, Heading, Panels, Paragraph, Table
 from .evidence import COMPARED_TRACKS, Evidence
@@ -37,6 +38,8 @@ def comparison_document(first: Evidence, second: Evidence) -> Document:
         Panels(
             [flips_panel(names, [_ranks(item.scores, track) for item in (first, second)], track) for track in TRACKS]
         ),
+        Heading("Where do they differ?"),
+        *_slices(names, first, second),
         Heading("Which queries flipped"),
         _counts(names, first, second),
         *(table for track in COMPARED_TRACKS for table in _flips(track, first, second)),
@@ -79,6 +82,28 @@ def _differences(names: list[str], tracks: dict[str, TrackComparison]) -> Table:
     ]
     columns = ["track", "difference in MRR [95 %]", "p, corrected", "first better", "second better", "equal"]
     return Table(f"{names[0]} (first) minus {names[1]} (second), both directions averaged.", columns, rows)
+
+
+def _slices(names: list[str], first: Evidence, second: Evidence) -> list[Block]:
+    found = slice_differences(first.scores, second.scores, "heldout")
+    if not found:
+        return [Paragraph("The release divides its held-out pairs into no slices.")]
+    rows = [
+        [
+            item.kind.replace("_id", "").replace("_", " "),
+            item.name,
+            f"{item.n}{' (small)' if item.n < SMALL_SLICE else ''}",
+            f"{item.mrr.difference:+.4f} [{item.mrr.low:+.4f}, {item.mrr.high:+.4f}]",
+            p_text(item.p_holm),
+        ]
+        for item in found
+    ]
+    caption = (
+        f"Track heldout: {names[0]} (first) minus {names[1]} (second) in each slice, both directions averaged. Paired "
+        "bootstrap; p corrected by Holm over the slices."
+    )
+    faint = frozenset(i for i, item in enumerate(found) if item.n < SMALL_SLICE)
+    return [Table(caption, ["by", "slice", "queries", "difference in MRR [95 %]", "p, corrected"], rows, 2, faint)]
 
 
 def _counts(names: list[str], first: Evidence, second: Evidence) -> Table:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..diagnostics.failures import Failures, failure_track
 from ..metrics.retrieval import chance_standings, reciprocal_rank
 from ..probing.result import ProbeResult, parse_probe
 from ..problems import ProblemsFound
@@ -68,15 +69,27 @@ class Evidence:
         """`org/system`, and its revision where it is not the first."""
         return system_name(self.scores)
 
+    @property
+    def failure_track(self) -> str:
+        """The track whose failures are told."""
+        return failure_track(self.scores.card["alignment"]["trained_on_pairs"])
+
+    @property
+    def failures(self) -> Failures:
+        """Of that track."""
+        return self.scores.diagnostics.failures[self.failure_track]
+
     @functools.cached_property
     def texts(self) -> list[str | None]:
         """Transcript of each pair; None where the release leaves texts out."""
         return self.release.pairs.column("text").to_pylist()
 
     def label(self, position: int) -> str:
-        """How a pair is named to people: its transcript where there is one, else its id."""
-        text = self.texts[position]
-        return self.release.ids[position] if text is None else f"{shortened_text(text)} ({self.release.ids[position]})"
+        """How a pair is named to people: its transcript where there is one, else its length; and its id."""
+        text, words = self.texts[position], int(self.release.column("n_words")[position])
+        seconds = float(self.release.column("duration_s")[position])
+        known = f"{words} word{'' if words == 1 else 's'}, {seconds:.1f} s" if text is None else shortened_text(text)
+        return f"{known} ({self.release.ids[position]})"
 
 
 @dataclass(frozen=True)

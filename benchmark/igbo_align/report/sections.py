@@ -23,6 +23,11 @@ from .tables import (
 )
 from .words import findings, probe_finding, warnings
 
+_FAILURE_TRACKS = {
+    "heldout": "Of the held-out pairs alone, track heldout: the others were trained on, and are remembered.",
+    "paper": "Of all pairs, in the pools of track paper: none of them was trained on.",
+}
+
 
 def submission_document(evidence: Evidence) -> Document:
     """Everything about one submission."""
@@ -94,14 +99,15 @@ def _geometry(evidence: Evidence) -> list[Block]:
 def _failures(evidence: Evidence) -> list[Block]:
     minimal = minimal_pairs_table(evidence)
     panels = [correlations_panel(evidence)]
-    if evidence.scores.diagnostics.slices:
+    if evidence.failures.slices:
         panels.append(slices_panel(evidence))
     return [
         Heading("Which pairs fail"),
+        Paragraph(_FAILURE_TRACKS[evidence.failure_track]),
         Panels(failure_panels(evidence)),
         Paragraph(
             "Many properties and slices are many tests: p-values are corrected for their number, and slices of fewer "
-            "than 30 pairs are marked.",
+            "than 30 queries are marked.",
             "note",
         ),
         Panels(panels),

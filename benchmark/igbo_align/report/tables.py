@@ -116,11 +116,14 @@ def slices_table(evidence: Evidence) -> Table:
             p_text(item.p_holm),
             f"{item.worst_rank:.4g}: {evidence.label(item.worst)}",
         ]
-        for item in evidence.scores.diagnostics.slices
+        for item in evidence.failures.slices
     ]
-    columns = ["by", "slice", "pairs", "MRR [95 %]", "mean rank [95 %]", "p, corrected", "worst member"]
-    faint = frozenset(i for i, item in enumerate(evidence.scores.diagnostics.slices) if item.small)
-    caption = "Track paper, both directions averaged. p: Mann-Whitney test against all other pairs, corrected by Holm."
+    columns = ["by", "slice", "queries", "MRR [95 %]", "mean rank [95 %]", "p, corrected", "worst member"]
+    faint = frozenset(i for i, item in enumerate(evidence.failures.slices) if item.small)
+    caption = (
+        f"Track {evidence.failure_track}, both directions averaged. p: Mann-Whitney test against "
+        "all other queries, corrected by Holm."
+    )
     return Table(caption, columns, rows, labels=2, faint=faint)
 
 
@@ -135,19 +138,25 @@ def correlations_table(evidence: Evidence) -> Table:
             "does not vary" if item.r is None else f"{item.r:+.3f} [{item.low:+.3f}, {item.high:+.3f}]",
             p_text(item.p_holm),
         ]
-        for item in evidence.scores.diagnostics.correlations
+        for item in evidence.failures.correlations
     ]
-    caption = "Pearson's r with 95 % bootstrap intervals; p corrected by Holm over all of them."
-    return Table(caption, ["property", "with", "pairs", "r [95 %]", "p, corrected"], rows, labels=2)
+    caption = (
+        f"Track {evidence.failure_track}. Pearson's r with the 95 % bootstrap interval of each one "
+        "alone; p of Student's t, corrected by Holm over all of them: with so many, an interval without 0 may be luck."
+    )
+    return Table(caption, ["property", "with", "queries", "r [95 %]", "p, corrected"], rows, labels=2)
 
 
 def worst_table(evidence: Evidence, direction: str) -> Table:
     """The worst queries of a direction and what beat them."""
     rows = []
-    for item in evidence.scores.diagnostics.worst[direction]:
+    for item in evidence.failures.worst[direction]:
         beaten = "; ".join(f"{evidence.label(i)} {value:.3f}" for i, value in item.rivals) or "nothing"
         rows.append([evidence.label(item.query), beaten, f"{item.rank:.4g}", f"{item.similarity:.3f}"])
-    caption = f"Worst queries, {DIRECTION_LABELS[direction]}, track paper, and the nearest of what beat them."
+    caption = (
+        f"Worst queries, {DIRECTION_LABELS[direction]}, track {evidence.failure_track}, "
+        "and the nearest of what beat them."
+    )
     return Table(caption, ["query", "beaten by, with similarity", "rank", "its own similarity"], rows, labels=2)
 
 

@@ -149,22 +149,22 @@ def _corrections(evidence: Evidence) -> str:
 
 
 def _failures(evidence: Evidence) -> str:
-    diagnostics = evidence.scores.diagnostics
+    failures = evidence.failures
     labels = {predictor.name: predictor.label for predictor in PREDICTORS}
     real = [
         f"{labels[item.predictor]} with {_OUTCOMES[item.outcome]} (r = {item.r:+.2f})"
-        for item in sorted(diagnostics.correlations, key=lambda item: -abs(item.r or 0))
+        for item in sorted(failures.correlations, key=lambda item: -abs(item.r or 0))
         if item.p_holm is not None and item.p_holm < LEVEL
     ]
-    tested = sum(item.r is not None for item in diagnostics.correlations)
+    tested = sum(item.r is not None for item in failures.correlations)
     if not tested:
-        first = "No correlation with properties of the pairs could be tested: ranks and similarities do not vary."
+        first = "no correlation with properties of the pairs could be tested: ranks and similarities do not vary."
     elif not real:
-        first = f"Of {tested} tested correlations with properties of the pairs none survives correction."
+        first = f"of {tested} tested correlations with properties of the pairs none survives correction."
     else:
         more = f", and {len(real) - 3} more" if len(real) > 3 else ""
         survive = "survives" if len(real) == 1 else "survive"
-        first = f"Of {tested} tested correlations {len(real)} {survive} correction: {', '.join(real[:3])}{more}."
-    slices = [item for item in diagnostics.slices if item.p_holm < LEVEL]
-    second = f"{len(slices)} of {len(diagnostics.slices)} slices differ from the other pairs after correction."
-    return f"{first} {second}"
+        first = f"of {tested} tested correlations {len(real)} {survive} correction: {', '.join(real[:3])}{more}."
+    slices = [item for item in failures.slices if item.p_holm < LEVEL]
+    second = f"{len(slices)} of {len(failures.slices)} slices differ from the other queries after correction."
+    return f"In track {evidence.failure_track}: {first} {second}"

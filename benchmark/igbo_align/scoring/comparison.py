@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..diagnostics.slices import among, members_of
 from ..metrics.retrieval import expected_rank
 from ..problems import problem
 from ..protocol.spec import DIRECTIONS, TRACKS
@@ -44,6 +45,25 @@ class TrackComparison:
         return {"mrr": vars(self.mrr), "p_holm": self.p_holm, **moved}
 
 
+@dataclass(frozen=True)
+class SliceDifference:
+    """First system minus second among the queries of one slice.
+
+    Attributes:
+        kind: what was looked at, for example `gender`.
+        name: the value found.
+        n: queries.
+        mrr: paired bootstrap of the per-query difference, both directions averaged.
+        p_holm: its two-sided probability, corrected by Holm over the slices of the track.
+    """
+
+    kind: str
+    name: str
+    n: int
+    mrr: PairedDifference
+    p_holm: float
+
+
 def compare(first: Scores, second: Scores) -> dict[str, TrackComparison]:
     """Compare two systems on every track, track -> comparison.
 
@@ -63,8 +83,28 @@ def compare(first: Scores, second: Scores) -> dict[str, TrackComparison]:
 
 def track_difference(first: Scores, second: Scores, track: str) -> PairedDifference:
     """Paired bootstrap of two systems' reciprocal ranks in one track."""
+    return _difference(first, second, track, np.ones(len(first.release.queries(track)), dtype=bool))
+
+
+def slice_differences(first: Scores, second: Scores, track: str) -> list[SliceDifference]:
+    """First system minus second in every slice of a track's queries: where the difference comes from.
+
+    Raises:
+        ProblemsFound: the scores are of different benchmarks (`scores.mismatch`).
+    """
+    require_same_benchmark([first, second])
+    slices = among(members_of(first.release), first.release.queries(track))
+    differences = [_difference(first, second, track, item.chosen) for item in slices]
+    corrected = holm([item.p_two_sided for item in differences])
+    return [
+        SliceDifference(item.kind, item.name, int(item.chosen.sum()), difference, p)
+        for item, difference, p in zip(slices, differences, corrected, strict=True)
+    ]
+
+
+def _difference(first: Scores, second: Scores, track: str, chosen: NDArray[np.bool_]) -> PairedDifference:
     scoring = first.release.spec.scoring
-    left, right = first.reciprocal_ranks(track), second.reciprocal_ranks(track)
+    left, right = (scores.reciprocal_ranks(track)[chosen] for scores in (first, second))
     counts = resample_counts(len(left), scoring.comparison_resamples, scoring.seed)
     return paired_bootstrap(left, right, counts, scoring.confidence)
 

@@ -50,13 +50,15 @@ def score(submission: Submission, release: Release) -> Scores:
         "created": submission.card.created,
     }
     card = submission.card.as_json()
-    tests, diagnostics = _similarity_scores(similarity, release), diagnose(similarity, standings, release)
+    claims_no_training = submission.card.alignment.trained_on_pairs == "none"
+    tests = _similarity_scores(similarity, release)
+    diagnostics = diagnose(similarity, standings, release)
     vectors = None if similarity.speech is None or similarity.text is None else (similarity.speech, similarity.text)
     flags = integrity_flags(
         vectors,
         similarity.values,
         {name: held["recall@1"].value for name, held in tracks["full"].items()},
-        submission.card.alignment.trained_on_pairs == "none",
+        claims_no_training,
         diagnostics.memorisation_gap.excludes_zero,
         release,
     )

@@ -30,21 +30,24 @@ _SHOWN_SLICES = 40
 
 def failure_panels(evidence: Evidence) -> list[Panel]:
     """Figure 6 of the paper: duration against rank, words against similarity, rank by gender; then sound."""
-    release, paired = evidence.release, evidence.similarity.paired
-    ranks = expected_rank(evidence.scores.tracks["paper"]["speech_to_text"].standings)
-    words = release.column("n_words").astype(np.float64)
-    genders = np.array([str(item or "unknown") for item in release.pairs.column("gender").to_pylist()])
+    release, track = evidence.release, evidence.failure_track
+    queries = release.queries(track)
+    paired = evidence.similarity.paired[queries]
+    ranks = expected_rank(evidence.scores.tracks[track]["speech_to_text"].standings)
+    words = release.column("n_words").astype(np.float64)[queries]
+    genders = np.array([str(item or "unknown") for item in release.pairs.column("gender").to_pylist()])[queries]
     return [
-        _scatter(evidence, "duration_s", release.column("duration_s"), "rank_speech_to_text", ranks),
+        _scatter(evidence, "duration_s", release.column("duration_s")[queries], "rank_speech_to_text", ranks),
         _scatter(evidence, "n_words", words, "paired_similarity", paired),
         Panel(
             "rank-by-gender",
             "Rank by gender",
-            "Rank in track paper, speech to text; lower is better. Boxes: quartiles; whiskers: 5th to 95th percentile.",
+            f"Rank in track {track}, speech to text; lower is better. Boxes: quartiles; whiskers: 5th to 95th "
+            "percentile.",
             lambda axes: _draw_boxes(axes, genders, ranks),
         ),
         *(
-            _scatter(evidence, predictor.name, values, "rank_speech_to_text", ranks)
+            _scatter(evidence, predictor.name, values[queries], "rank_speech_to_text", ranks)
             for predictor, values in predictor_values(release).items()
             if predictor.file == ACOUSTICS_FILE
         ),
@@ -53,9 +56,7 @@ def failure_panels(evidence: Evidence) -> list[Panel]:
 
 def _scatter(evidence: Evidence, predictor: str, x: NDArray[np.float64], outcome: str, y: NDArray[np.float64]) -> Panel:
     held = next(
-        item
-        for item in evidence.scores.diagnostics.correlations
-        if (item.predictor, item.outcome) == (predictor, outcome)
+        item for item in evidence.failures.correlations if (item.predictor, item.outcome) == (predictor, outcome)
     )
     label = next(item.label for item in PREDICTORS if item.name == predictor)
     known = x[np.isfinite(x)]
@@ -101,7 +102,7 @@ def _draw_boxes(axes: Any, groups: NDArray[np.str_], ranks: NDArray[np.float64])
 
 def correlations_panel(evidence: Evidence) -> Panel:
     """Every property with every outcome, with intervals."""
-    held = evidence.scores.diagnostics.correlations
+    held = evidence.failures.correlations
     known = [predictor for predictor in PREDICTORS if any(item.predictor == predictor.name for item in held)]
     rows = [
         ForestRow(predictor.label, item.r, item.low, item.high, _OUTCOMES[item.outcome][1], _is_real(item.p_holm))
@@ -135,19 +136,20 @@ def _is_real(p_holm: float | None) -> bool:
 
 def slices_panel(evidence: Evidence) -> Panel:
     """Mean reciprocal rank of every slice as a forest plot."""
-    slices = evidence.scores.diagnostics.slices[:_SHOWN_SLICES]
-    overall, chance = (float(np.mean(values)) for values in _overall(evidence))
+    track = evidence.failure_track
+    slices = evidence.failures.slices[:_SHOWN_SLICES]
+    overall, chance = (float(np.mean(values)) for values in _overall(evidence, track))
     rows = [_slice_row(item) for item in slices]
 
     def draw(axes: Any) -> None:
-        forest(axes, rows, "MRR in track paper, both directions averaged")
-        reference_line(axes, overall, f"all pairs, {overall:.3f}")
+        forest(axes, rows, f"MRR in track {track}, both directions averaged")
+        reference_line(axes, overall, f"all queries, {overall:.3f}")
         reference_line(axes, chance, f"chance, {chance:.3f}", CHANCE, ":")
         legend_above(axes, 2)
 
     caption = (
-        "95 % bootstrap intervals. Filled: ranks differ from those of all other pairs after Holm's correction. * fewer "
-        "than 30 pairs: read with care."
+        "95 % bootstrap intervals. Filled: ranks differ from those of all other queries after Holm's correction. * "
+        "fewer than 30 queries: read with care."
     )
     return Panel("slices", "Slices", caption, draw, forest_height(len(rows)) + 0.2)
 
@@ -157,8 +159,8 @@ def _slice_row(item: Slice) -> ForestRow:
     return ForestRow(label, item.mrr.value, item.mrr.low, item.mrr.high, SPEECH, _is_real(item.p_holm))
 
 
-def _overall(evidence: Evidence) -> tuple[list[float], list[float]]:
-    held = [evidence.scores.tracks["paper"][direction]["mrr"] for direction in DIRECTIONS]
+def _overall(evidence: Evidence, track: str) -> tuple[list[float], list[float]]:
+    held = [evidence.scores.tracks[track][direction]["mrr"] for direction in DIRECTIONS]
     return [item.value for item in held], [item.chance or 0.0 for item in held]
 
 

@@ -133,6 +133,14 @@ def test_bad_specifications_are_problems(change, code, tmp_path):
     assert caught.value.problems[0].code == code
 
 
+@pytest.mark.parametrize("cutoffs", [[], [1, 5], [5, 10]])
+def test_the_recalls_that_boards_show_are_part_of_every_specification(cutoffs):
+    document = ia.load_spec("demo").model_dump(mode="json")
+    document["scoring"]["recall_at"] = cutoffs
+    with pytest.raises(ia.ProblemsFound, match=r"spec\.schema.*scoring/recall_at"):
+        parse_spec(json.dumps(document).encode(), "spec.json")
+
+
 def test_demo_fingerprint_is_frozen(demo):
     assert demo.fingerprint == DEMO_FINGERPRINT
     assert demo.spec == ia.load_spec("demo")

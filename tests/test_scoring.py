@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -155,6 +156,17 @@ def test_compare_finds_a_difference_and_its_sign(demo, submission_of, zero_shot_
     mirrored = ia.compare(zero_shot_scores, better)["paper"]
     assert mirrored.mrr.difference == pytest.approx(-held.mrr.difference)
     assert ia.compare(better, better)["full"].mrr.p_two_sided == 1
+
+
+def test_scores_of_two_releases_are_not_compared(zero_shot_scores, demo):
+    other = dataclasses.replace(zero_shot_scores, release=dataclasses.replace(demo, fingerprint="0" * 64))
+    with pytest.raises(ia.ProblemsFound) as caught:
+        ia.compare(zero_shot_scores, other)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == ("scores.mismatch", "benchmark/fingerprint")
+    assert problem.found == f"{'0' * 64} and {demo.fingerprint}"
+    assert problem.expected == "scores of one release"
+    assert problem.mend == "Score both systems on the same release."
 
 
 def test_memorisation_gap_flags_a_card_that_denies_training(demo, submission_of):

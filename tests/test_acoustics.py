@@ -143,12 +143,12 @@ def test_level_is_the_mean_power_and_pauses_are_found_by_the_naive_loop():
     assert 0 < (~expected).sum() < 14
 
 
-def wav(wave):
+def wav(wave, subtype=None):
     """Encoded bytes of a waveform."""
     import soundfile
 
     buffer = io.BytesIO()
-    soundfile.write(buffer, wave, RATE, format="WAV")
+    soundfile.write(buffer, wave, RATE, format="WAV", subtype=subtype)
     return buffer.getvalue()
 
 
@@ -168,8 +168,16 @@ def test_a_job_gives_finite_numbers_and_the_table_nulls_where_nothing_is_known()
     }
     assert table[1]["f0_mean_hz"] == pytest.approx(200, rel=0.01)
     assert table[1]["snr_db"] is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"no audio", b"", wav([]), wav([0.1, np.nan, 0.1], "FLOAT"), wav([np.inf, 0.1], "FLOAT")],
+    ids=["other bytes", "no bytes", "no sample", "no number", "no finite number"],
+)
+def test_what_holds_no_sound_cannot_be_decoded(data):
     with pytest.raises(UndecodableAudio):
-        job.vector(b"no audio")
+        AcousticsJob(AUDIO).vector(data)
 
 
 def test_a_key_depends_on_the_recording_and_its_preparation():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import unicodedata
 
 import igbo_align as ia
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import small_corpus
@@ -16,7 +18,7 @@ from igbo_align.cli.app import run
 from igbo_align.corpus.audio import load_waveform
 from igbo_align.corpus.text_normalisation import TEXT_VARIANTS, normalise_text, skeleton, text_statistics, text_variant
 from igbo_align.corpus.text_statistics import count_syllabic_nasals, text_statistics_table
-from igbo_align.diagnostics.minimal_pairs import minimal_rivals
+from igbo_align.diagnostics.minimal_pairs import minimal_rivals, score_minimal_pairs
 from igbo_align.diagnostics.predictors import predictor_values
 from igbo_align.hub.card import Publication
 from igbo_align.hub.publishing import _is_part, release_files
@@ -139,8 +141,98 @@ def test_minimal_pairs_are_found_in_a_release_without_transcripts(built, make_ca
     cosines = (speech / np.linalg.norm(speech, axis=1)[:, None]) @ (text / np.linalg.norm(text, axis=1)[:, None]).T
     right = np.mean([cosines[i, i] > cosines[i, j] for i, j in expected])
     assert held.minimal_pairs.correct["speech_to_text"].value == pytest.approx(right)
+    assert held.as_json(release.ids)["minimal_pairs"] == held.minimal_pairs.as_json()
     sliced = next(item for item in held.failures["paper"].slices if item.kind == "minimal pairs")
     assert sliced.n == 6
+
+
+def test_choices_between_minimal_pairs_by_hand(demo):
+    """Three pairs of one skeleton, six choices a direction; 5 against 5 is half right."""
+    similarity = np.array([[5, 3, 5], [7, 6, 2], [0, 1, 4]])
+    rivals = np.array([(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)])
+    matrices = {"speech_to_text": similarity, "text_to_speech": similarity.T}
+    held = score_minimal_pairs(rivals, matrices, demo.spec.scoring).as_json()
+    assert (held["n_pairs"], held["n_choices"]) == (3, 6)
+    assert {name: item["value"] for name, item in held["correct"].items()} == {
+        "speech_to_text": 4.5 / 6,
+        "text_to_speech": 4 / 6,
+    }
+    wilson = stats.binomtest(4, 6).proportion_ci(0.95, "wilson")
+    assert held["correct"]["text_to_speech"] == {
+        "value": 4 / 6,
+        "low": pytest.approx(wilson.low),
+        "high": pytest.approx(wilson.high),
+        "chance": 0.5,
+    }
+
+
+@pytest.fixture
+def with_table(demo, tmp_path):
+    """The demo release with another table of text statistics, or with none."""
+
+    def make(table=None):
+        if table is not None:
+            pq.write_table(table, tmp_path / "text_statistics.parquet")
+        return dataclasses.replace(demo, folder=tmp_path)
+
+    return make
+
+
+def test_recordings_of_one_text_are_no_rivals_of_each_other(demo, with_table):
+    first = next(i for i, group in enumerate(demo.groups) if (demo.groups == group).sum() == 2)
+    _, second = np.flatnonzero(demo.groups == demo.groups[first])
+    other = int(np.flatnonzero(demo.groups != demo.groups[first])[0])
+    skeletons = [str(i) for i in range(699)]
+    skeletons[first] = skeletons[second] = skeletons[other] = "s"
+    release = with_table(pa.table({"id": demo.ids, "skeleton_group": skeletons}))
+    expected = {(first, other), (second, other), (other, first), (other, second)}
+    assert {tuple(choice) for choice in minimal_rivals(release).tolist()} == expected
+
+
+def test_a_release_without_skeletons_has_no_minimal_pairs(demo, with_table):
+    for release in (with_table(), with_table(pa.table({"id": demo.ids}))):
+        assert minimal_rivals(release).shape == (0, 2)
+        assert score_minimal_pairs(minimal_rivals(release), {}, demo.spec.scoring) is None
+
+
+NO_PARQUET = "no readable parquet file with a column `id`"
+NO_TEXTS = pa.Array.from_buffers(pa.string(), 699, pa.array([b"\xff"] * 699).buffers())  # no UTF-8
+
+
+@pytest.mark.parametrize(
+    ("damage", "where", "found"),
+    [
+        (lambda t: t.drop_columns("id"), "text_statistics.parquet", NO_PARQUET),
+        (lambda t: t.set_column(0, "id", NO_TEXTS), "text_statistics.parquet", NO_PARQUET),
+        (lambda t: t.append_column("x", NO_TEXTS), "text_statistics.parquet", NO_PARQUET),
+        (lambda t: t.slice(1), "text_statistics.parquet", "other ids than those of the pairs"),
+        (lambda t: t.take([1, 0, *range(2, 699)]), "text_statistics.parquet", "other ids than those of the pairs"),
+        (lambda t: t.drop_columns("n_syllabic_nasals"), "n_syllabic_nasals", "no numeric column of this name"),
+        (
+            lambda t: t.drop_columns("n_syllabic_nasals").append_column("n_syllabic_nasals", [["two"] * 699]),
+            "n_syllabic_nasals",
+            "no numeric column of this name",
+        ),
+    ],
+    ids=["no ids", "ids that are no text", "other bytes", "a pair less", "swapped", "a column less", "words"],
+)
+def test_a_damaged_table_is_a_problem(damage, where, found, demo, with_table):
+    release = with_table(damage(pq.read_table(demo.folder / "text_statistics.parquet")))
+    with pytest.raises(ia.ProblemsFound) as caught:
+        predictor_values(release)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where, problem.found) == ("release.corrupt", where, found)
+    assert problem.expected == "the files of a complete release"
+    assert problem.mend == "Fetch or build the release again."
+
+
+def test_a_table_that_is_no_parquet_is_a_problem(with_table):
+    release = with_table()
+    (release.folder / "acoustics.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ia.ProblemsFound) as caught:
+        predictor_values(release)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where, problem.found) == ("release.corrupt", "acoustics.parquet", NO_PARQUET)
 
 
 def test_acoustics_are_those_of_each_recording(built, typed):

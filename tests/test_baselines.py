@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 import json
 import os
 import subprocess
@@ -183,6 +185,30 @@ def test_a_named_baseline_without_recordings_is_a_problem(tmp_path, capsys):
     assert "--source" in errors
     with pytest.raises(ProblemsFound, match="needs_source"):
         Inputs(None, None).recordings  # noqa: B018
+
+
+def test_a_named_baseline_without_torch_is_a_problem_of_the_environment(tmp_path, capsys, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else found(name))
+    assert run(["baseline", "zero-shot", "projection", "--out", str(tmp_path)]) == 4
+    assert (
+        "environment.extra projection found no torch expected the extra `baselines` mend "
+        "Install it: pip install 'igbo-align[baselines]'."
+    ) in " ".join(capsys.readouterr().err.split())
+    assert list(tmp_path.iterdir()) == []
+    assert run(["baseline", "ridge-stats", "projection", "--out", str(tmp_path)]) == 1
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"encoders": {"text": {}}}', '{"encoders": []}'])
+def test_a_manifest_without_reference_encoders_is_a_problem(text, demo, tmp_path):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(ProblemsFound) as caught:
+        reference_inputs(dataclasses.replace(demo, folder=tmp_path))
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == ("release.corrupt", "manifest.json")
+    assert problem.found == "no reference encoder of speech"
+    assert problem.expected == "the id, revision and pooling of each reference encoder"
+    assert problem.mend == "Fetch or build the release again."
 
 
 def test_existing_folders_are_never_overwritten(tmp_path, capsys):

@@ -49,6 +49,28 @@ def test_trained_baselines_keep_their_log_and_their_spread_over_seeds(name):
     assert len(read_seeds(folder).seeds) == 5
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document: document["tracks"].pop("hard"),
+        lambda document: document["tracks"].update(more=document["tracks"]["hard"]),
+        lambda document: document["tracks"]["paper"].pop("mrr"),
+    ],
+    ids=["a track less", "a track more", "a metric less"],
+)
+def test_a_spread_over_seeds_has_every_track_and_metric(change, tmp_path):
+    document = json.loads((SUBMISSIONS / "baselines__projection" / "1" / "seeds.json").read_text())
+    change(document)
+    (tmp_path / "seeds.json").write_text(json.dumps(document))
+    with pytest.raises(ia.ProblemsFound) as caught:
+        read_seeds(tmp_path)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == ("file.corrupt", "seeds.json")
+    assert problem.found == "1 fields that are missing, unknown or wrong"
+    assert problem.expected == "the file that `igbo-align baseline --seeds` writes"
+    assert problem.mend == "Make it again, or remove it."
+
+
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_projection_beats_zero_shot_five_times(direction):
     projected, zero_shot = (stored(name, "paper", direction, "recall@1") for name in ("projection", "zero-shot"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from igbo_align.baselines.training import (
     one_thread,
     symmetric_info_nce,
 )
+from igbo_align.problems import EnvironmentProblem
 from igbo_align.randomness import raw_stream
 
 
@@ -162,3 +164,25 @@ def test_the_log_is_drawn(demo_projection, tmp_path):
     pytest.importorskip("matplotlib")
     draw_training_log(json.loads(json.dumps(demo_projection.training_log)), tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_log_of_fit_matrices_is_drawn_without_held_out_losses(demo_projection, tmp_path):
+    """Nothing is held out there."""
+    pytest.importorskip("matplotlib")
+    log = json.loads(json.dumps(demo_projection.training_log))
+    draw_training_log(log, tmp_path / "both.png")
+    for epoch in log["epochs"]:
+        del epoch["heldout_loss"]
+    draw_training_log(log, tmp_path / "train.png")
+    assert (tmp_path / "train.png").read_bytes()[:4] == b"\x89PNG"
+    assert (tmp_path / "train.png").read_bytes() != (tmp_path / "both.png").read_bytes()
+
+
+def test_without_matplotlib_the_log_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(EnvironmentProblem) as caught:
+        draw_training_log({}, tmp_path / "curve.png")
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == ("environment.extra", "matplotlib")
+    assert (problem.found, problem.expected) == ("no library for drawing", "the extra `report`")
+    assert problem.mend == "Install it: pip install 'igbo-align[report]'."

@@ -233,6 +233,21 @@ def test_damaged_shard_too_few_records_and_missing_folder_are_problems(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_source_without_a_usable_record_says_what_was_wrong_with_each(in_encoders_folder, tmp_path, capsys):
+    silent = [small_corpus.record(number, "ezi okwu", None) for number in range(3)]
+    for records, reasons in (
+        ([*silent, small_corpus.record(9, "", small_corpus.tone_mp3(1.0, 300))], "4 (1 empty text, 3 no audio)"),
+        ([], "0 (none at all)"),
+    ):
+        small_corpus.write_shard(tmp_path / "corpus" / "ibo-train-00000-of-00001.parquet", records)
+        assert run([*BUILD, *ENCODERS, "--source", str(tmp_path / "corpus"), "--out", str(tmp_path / "out")]) == 1
+        assert (
+            f"source.too_few --source found no usable record among {reasons} "
+            "expected recordings with transcripts mend Check the source."
+        ) in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
 def test_unknown_encoders_are_problems(corpus_folder, tmp_path, capsys, in_encoders_folder):
     command = [*BUILD, "--source", str(corpus_folder), "--out", str(tmp_path / "out")]
     assert run([*command, "--speech-encoder", "./nowhere", "--text-encoder", "tiny/sentences"]) == 1

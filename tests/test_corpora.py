@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import corpora
 import igbo_align as ia
@@ -175,6 +176,68 @@ def test_splits_are_those_that_datasets_infers(tmp_path):
     corpora.write_parquet(tmp_path / "data", "train.parquet")
     corpora.write_parquet(tmp_path / "data", "dev.parquet", id=[f"dev{i}" for i in range(N)])
     assert {record.source_split for record in records_of(tmp_path).values()} == {"train", "validation"}
+
+
+@pytest.fixture
+def train_alone():
+    """A specification that wants the train split alone."""
+    spec = ia.load_spec("custom")
+    return spec.model_copy(update={"source": spec.source.model_copy(update={"splits": ("train",)})})
+
+
+def test_splits_that_a_specification_does_not_want_are_left_alone(train_alone, tmp_path):
+    corpora.write_audiofolder(tmp_path / "metadata", at_root=True)
+    corpora.write_parquet(tmp_path / "tables", "train.parquet")
+    corpora.write_parquet(tmp_path / "tables", "test.parquet", id=[f"test{i}" for i in range(N)])
+    (tmp_path / "tables" / "train.txt").write_text("notes")
+    found = {
+        name: [
+            record.source_split for record in open_corpus([parse_address(str(tmp_path / name))], train_alone).records()
+        ]
+        for name in ("metadata", "tables")
+    }
+    assert found == {"metadata": ["train"] * 14, "tables": ["train"] * N}
+
+
+def problem_of(address, spec):
+    """Why a source is not opened."""
+    with pytest.raises(ia.ProblemsFound) as caught:
+        open_corpus([parse_address(address)], spec)
+    (problem,) = caught.value.problems
+    return vars(problem)
+
+
+def test_a_dataset_of_other_splits_names_those_it_has(train_alone, monkeypatch):
+    monkeypatch.setattr("datasets.load_dataset", lambda *_, **__: {"validated": None, "other": None})
+    assert problem_of(f"org/name@{'0' * 40}", train_alone) == {
+        "code": "source.missing",
+        "where": "org/name",
+        "found": "only the splits 'other', 'validated'",
+        "expected": "one of train",
+        "mend": "Name the splits to read in a specification, and it with --spec.",
+    }
+
+
+def test_a_known_dataset_of_many_configs_needs_one():
+    assert problem_of("google/fleurs", ia.load_spec("custom")) == {
+        "code": "source.missing",
+        "where": "--config",
+        "found": "no config",
+        "expected": "one of google/fleurs, such as ig_ng",
+        "mend": "Name it: --source org/name#config.",
+    }
+
+
+def test_without_datasets_the_extra_is_named(tmp_path, monkeypatch):
+    corpora.write_parquet(tmp_path)
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    assert problem_of(str(tmp_path), ia.load_spec("custom")) == {
+        "code": "environment.extra",
+        "where": "datasets",
+        "found": "no library for reading corpora",
+        "expected": "the extra `build`",
+        "mend": "Install it: pip install 'igbo-align[build]'.",
+    }
 
 
 def test_columns_that_fit_no_layout_are_told_what_each_would_need(tmp_path, capsys, here):

@@ -222,6 +222,15 @@ def test_chance_of_hubness_is_that_of_the_binomial():
     assert skewness(np.full(5, 0.1 + 0.2)) is None
 
 
+def test_where_every_candidate_is_a_neighbour_chance_has_no_spread():
+    """Of five candidates all are among the ten nearest: everybody occurs five times, by chance as well."""
+    held = hubness(nearest(np.arange(25).reshape(5, 5)))
+    assert [count for _, count in held.top] == [5] * 5
+    assert (held.robin_hood, held.robin_hood_chance, held.never) == (0, 0, 0)
+    assert held.skewness is None
+    assert held.skewness_chance is None
+
+
 def test_modality_gap_and_anisotropy_are_their_definitions(demo):
     vectors = demo.embeddings("speech")[:60].astype(np.float64), demo.embeddings("text")[:60].astype(np.float64)
     held = shapes.geometry(*(unit_integers(item) for item in vectors), demo.spec.scoring)
@@ -282,6 +291,7 @@ def test_cka_is_one_for_rotations_and_near_zero_for_noise():
     error = np.std(values, ddof=1) / math.sqrt(len(values))
     assert abs(np.mean(values)) < 4 * error  # unbiased: the ordinary CKA would be far above 0 here
     assert shapes.linear_cka(np.ones((5, 5)), np.ones((5, 5))) is None
+    assert shapes.linear_cka(np.eye(3), np.eye(3)) is None  # its denominators hold n - 3
 
 
 def test_mutual_neighbours_are_counted_by_sets(demo):
@@ -306,7 +316,12 @@ def test_correlations_are_scipys_with_bootstrap_intervals(demo):
     x = generator.standard_normal(120)
     y = -0.3 * x + generator.standard_normal(120) * 5 + 100
     holes = np.where(generator.random(120) < 0.2, np.nan, x)
-    predictors = {"x": x * 1000 + 7, "holes": holes, "constant": np.full(120, 0.1)}
+    predictors = {
+        "x": x * 1000 + 7,
+        "holes": holes,
+        "constant": np.full(120, 0.1),
+        "unknown": np.full(120, np.nan),
+    }
     held = {item.predictor: item for item in correlations(predictors, {"y": y}, demo.spec.scoring)}
     for name, known in (("x", np.ones(120, bool)), ("holes", np.isfinite(holes))):
         reference = stats.pearsonr(x[known], y[known])
@@ -320,6 +335,7 @@ def test_correlations_are_scipys_with_bootstrap_intervals(demo):
             naive.append(np.corrcoef(x[drawn], y[drawn])[0, 1])
         assert [held[name].low, held[name].high] == pytest.approx(np.percentile(naive, [2.5, 97.5]), abs=0.03)
     assert held["constant"].r is None
+    assert (held["unknown"].n, held["unknown"].r, held["unknown"].p_holm) == (0, None, None)
     assert min([held["x"].p_holm, held["holes"].p_holm]) == pytest.approx(2 * min(held["x"].p, held["holes"].p))
 
 
@@ -368,6 +384,10 @@ def test_slices_have_intervals_a_worst_member_and_corrected_p(demo):
     assert held[0].p_holm == pytest.approx(3 * held[0].p)
     assert all(item.p <= item.p_holm <= 1 for item in held)
     assert held[3].mrr.low == held[3].mrr.high  # one member: resamples without it are left out
+
+
+def test_without_slices_there_is_nothing_to_test(demo):
+    assert score_slices([], np.ones(3), np.ones(3), np.arange(3), demo.spec.scoring) == []
 
 
 def test_demo_diagnostics_hold_what_the_protocol_lists(zero_shot_scores, demo):

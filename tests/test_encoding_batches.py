@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import small_corpus
@@ -14,6 +16,7 @@ from igbo_align.encoders.identity import resolve_encoder
 from igbo_align.encoders.jobs import SpeechJob
 from igbo_align.encoders.speech import FAMILIES, length_of, load_speech_encoder
 from igbo_align.encoders.text_jobs import SentenceJob
+from igbo_align.problems import ProblemsFound
 from test_speech_encoders import CHECKPOINTS, RATE
 
 SECONDS = (1.0, 2.3, 0.7, 1.0, 31.0, 0.9)
@@ -78,6 +81,29 @@ def test_texts_in_batches(encoders_folder, tmp_path):
     for name, _ in texts:
         np.testing.assert_allclose(found[0][name], found[1][name], atol=1e-6)
     np.testing.assert_array_equal(found[0]["a"], found[0]["c"])
+
+
+def test_texts_that_give_no_number_are_named_and_the_others_are_kept(tmp_path):
+    class Job:
+        batch_size = 2
+        calls: ClassVar = []
+
+        def key(self, text):
+            return text
+
+        def vectors(self, texts):
+            self.calls.append(texts)
+            return np.array([[np.nan if text == "bad" else 1.0] for text in texts], np.float32)
+
+    texts = [("z", "bad"), ("a", "bad"), ("b", "good")]
+    for _ in range(2):
+        with pytest.raises(ProblemsFound) as caught:
+            encode_texts(Job(), texts, tmp_path / "c.sqlite", lambda _: None)
+        assert [(item.code, item.where) for item in caught.value.problems] == [
+            ("encoder.output", "a"),
+            ("encoder.output", "z"),
+        ]
+    assert Job.calls == [["bad", "good"]]
 
 
 def test_what_is_encoded_together_is_never_taken_for_what_was_encoded_alone(encoders_folder, demo):

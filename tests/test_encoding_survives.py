@@ -15,6 +15,7 @@ import pytest
 from cached_vectors import finished_vectors
 from igbo_align.cli.app import run
 from igbo_align.encoders.cache import VectorCache
+from igbo_align.encoders.worker_processes import results_in_order
 
 
 def build_command(corpus, encoders, out):
@@ -151,6 +152,16 @@ def test_two_processes_write_to_one_cache_and_nothing_is_lost(tmp_path):
     for name in ("first", "second", "both"):
         assert all(cache.get(f"{name} {i}").tolist() == [float(i)] * 8 for i in range(150))
     cache.close()
+
+
+def test_a_worker_that_is_ended_from_outside_is_a_problem_of_the_environment():
+    with pytest.raises(ia.EnvironmentProblem) as caught:
+        list(results_in_order(os._exit, [("r1", 9)], workers=2))
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == ("environment.memory", "encoding")
+    assert problem.found == "a worker process that was ended from outside, most likely for lack of memory"
+    assert problem.expected == "workers that live"
+    assert problem.mend == "Run the same command again, with fewer --workers; finished vectors are kept."
 
 
 def test_one_undecodable_recording_is_named_and_the_others_are_done(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import igbo_align as ia
@@ -69,6 +70,13 @@ def test_exit_codes_follow_from_the_code(code):
         expected = UsageProblem
     assert type(error) is expected
     assert error.exit_code == {ProblemsFound: 1, UsageProblem: 2, EnvironmentProblem: 4}[expected]
+
+
+@pytest.mark.parametrize("code", ["ids.missing", "usage", "environment.memory"])
+def test_a_problem_arrives_whole_from_another_process(code):
+    error = problem(code, "x", found="a", expected="b", mend="c")
+    arrived = ForkingPickler.loads(ForkingPickler.dumps(error))
+    assert (type(arrived), arrived.problems, str(arrived)) == (type(error), error.problems, str(error))
 
 
 @pytest.mark.parametrize(

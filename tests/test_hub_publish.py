@@ -16,8 +16,10 @@ import pytest
 import yaml
 from five_doors import write_wheel
 from huggingface_hub import parse_eval_result_entries
+from igbo_align.cli.app import run
 from igbo_align.hub.card import Publication, confirmed_licences, front_matter, publication_card
 from igbo_align.hub.evaluation import eval_results_yaml
+from igbo_align.hub.loading import hub_file, hub_submissions
 from igbo_align.hub.publishing import release_files
 from igbo_align.problems import ProblemsFound
 from loopback_hub import LoopbackHub
@@ -100,6 +102,67 @@ def test_a_token_that_may_not_write_is_told_at_once(typed, hub):
     assert done.returncode == 4
     assert "environment.token" in done.stderr
     assert len(hub.requests) <= 3
+
+
+def test_a_projection_becomes_a_model_repository(hub, typed, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    code = "import sys, pathlib; from igbo_align.hub.loading import push_model\n"
+    (typed.home / "push.py").write_text(
+        f"{code}print(push_model(pathlib.Path(sys.argv[1]), 'tests/map', private=True))"
+    )
+    done = typed(str(typed.home / "push.py"), str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    model = hub.repositories["models", "tests/map"]
+    assert model.private
+    assert model.files["config.json"] == b"{}"
+    assert model.titles == ["Upload a projection"]
+    assert done.stdout.strip() == f"{hub.address}/tests/map/commit/{model.commit}"
+
+
+@pytest.fixture
+def snapshot(tmp_path, monkeypatch):
+    """A dataset that was fetched, in place of the next one that is asked for."""
+    monkeypatch.setattr("igbo_align.hub.loading._download_dataset", lambda *_: tmp_path)
+    return tmp_path
+
+
+def test_of_a_repository_that_was_fetched_whole_only_files_of_submissions_are_read(snapshot):
+    folder = snapshot / "submissions" / "me__mine" / "1"
+    (folder / "embeddings.npz").mkdir(parents=True)
+    for name in ("submission.json", "scores.json", "run.sh", ".hidden"):
+        (folder / name).write_text(name)
+    with hub_submissions("tests/board") as copied:
+        found = {path.relative_to(copied).as_posix() for path in copied.rglob("*") if not path.is_dir()}
+        assert found == {"me__mine/1/submission.json", "me__mine/1/scores.json"}
+        assert (copied / "me__mine/1/scores.json").read_text() == "scores.json"
+    assert not copied.exists()
+
+
+def test_a_dataset_without_a_board_is_a_problem(snapshot):
+    with pytest.raises(ProblemsFound) as caught:
+        hub_file("tests/board", "leaderboard.json")
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where, problem.found) == ("folder.missing", "tests/board", "no leaderboard.json")
+    assert problem.expected == "a dataset that holds leaderboard.json"
+    assert problem.mend == "Write it with `igbo-align leaderboard --from-hub` and upload it."
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--space", "tests/app", "--space-folder", "nowhere"], "nowhere found no such folder"),
+        (["--metric", "tests/x", "--metric-folder", "nowhere"], "nowhere found no such folder"),
+        (["--metric", "tests/x", "--metric-folder", "mine"], "mine found no mine.py in it"),
+    ],
+)
+def test_apps_that_are_not_there_are_told_before_anything_is_sent(options, found, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "app.py").touch()
+    assert run(["publish", "demo", "--repo", "tests/igbo-demo", *options]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    place = "`leaderboard_space/` and `benchmark/evaluate_metric/` lie in a checkout."
+    assert f"folder.missing {found} expected the folder to publish mend Check the path; {place}" in said
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from huggingface_hub import parse_eval_result_entries
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import httpx
+from igbo_align.cli.app import run as run_here
+from igbo_align.hub.commits import Committed, Destination, Patience, persist, propose_files
+from igbo_align.problems import EnvironmentProblem
 from loopback_hub import LoopbackHub, Repository
+from loopback_repository import blob_id
 
 TESTS = Path(__file__).parent
 RIDGE = TESTS.parent / "submissions" / "baselines__ridge" / "1"
@@ -130,6 +137,77 @@ def test_results_become_a_pull_request_to_the_model(hub, typed):
     assert {entry.source_url for entry in entries} == {url}
     assert typed("eval-results", str(RIDGE)).returncode == 2
     assert "--dataset" in typed("eval-results", str(RIDGE), "--dataset", "tests/demo").stderr
+
+
+def test_results_are_a_pull_request_whose_address_is_printed(zero_shot_scores, monkeypatch, capsys):
+    address = "https://huggingface.co/tests/ridge/discussions/1"
+    asked = []
+
+    def propose(text, scores, model):
+        asked.append((yaml.safe_load(text)[0]["dataset"]["id"], scores, model))
+        return Committed(address, "0" * 40, changed=True)
+
+    monkeypatch.setattr("igbo_align.scoring.score.score", lambda *_: zero_shot_scores)
+    monkeypatch.setattr("igbo_align.hub.evaluation.propose_eval_results", propose)
+    command = ["eval-results", str(RIDGE), "--dataset", f"tests/demo@{'0' * 40}", "--model", "tests/ridge"]
+    assert run_here(command) == 0
+    assert capsys.readouterr().out == f"{address}\n"
+    assert asked == [("tests/demo", zero_shot_scores, "tests/ridge")]
+
+
+def test_a_hub_that_never_answers_is_given_up_after_some_attempts():
+    attempts = []
+
+    def attempt():
+        attempts.append(len(attempts))
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(EnvironmentProblem) as caught:
+        persist(Destination("tests/board"), attempt, Patience(attempts=3, first_wait_s=0.001))
+    assert attempts == [0, 1, 2]
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == ("environment.hub", "tests/board")
+    assert problem.found == "no answer from the Hub, or a refusal (ConnectError)"
+    assert problem.expected == "a dataset that can be read and written"
+    assert problem.mend == "Check name and network, then run the same command again: nothing is written twice."
+
+
+class Forgetful:
+    """A hub on which pull requests are opened; what the first ones should hold is not there."""
+
+    endpoint = "https://hub"
+
+    def __init__(self, forgotten):
+        self.forgotten, self.requests = forgotten, {}
+
+    def repo_info(self, name, repo_type, revision="main"):
+        return SimpleNamespace(sha=f"commit of {revision}")
+
+    def list_repo_tree(self, name, recursive, revision, repo_type):
+        return self.requests[revision].files if revision in self.requests else []
+
+    def get_repo_discussions(self, name, discussion_type, repo_type):
+        return self.requests.values()
+
+    def create_commit(self, name, operations, *, commit_message, **_):
+        number, files = len(self.requests) + 1, [] if len(self.requests) < self.forgotten else operations
+        listed = [RepoFile(path=item.path_in_repo, size=1, oid=blob_id(item.path_or_fileobj)) for item in files]
+        request = SimpleNamespace(title=commit_message, status="open", num=number, files=listed)
+        self.requests[f"refs/pr/{number}"] = request
+        url = f"{self.endpoint}/datasets/{name}/discussions/{number}"
+        return SimpleNamespace(pr_revision=f"refs/pr/{number}", pr_url=url, oid=f"commit {number}")
+
+
+def test_a_pull_request_counts_when_it_holds_the_files_and_not_by_its_title():
+    """Anybody can open one of the same title, and a commit that was accepted may have come to nothing."""
+    api, board, files = Forgetful(forgotten=2), Destination("tests/board"), {"a.json": b"{}"}
+    patience = Patience(attempts=4, first_wait_s=0.001)
+    address = "https://hub/datasets/tests/board/discussions/3"
+    done = propose_files(api, board, files, "Submission a", "table", patience)
+    assert done == Committed(address, "commit 3", changed=True)
+    again = propose_files(api, board, files, "Submission a", "table", patience)
+    assert again == Committed(address, "commit of refs/pr/3", changed=False)
+    assert len(api.requests) == 3
 
 
 def test_offline_it_says_so_at_once(typed):

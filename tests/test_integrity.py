@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import igbo_align as ia
 import numpy as np
 import pytest
+from igbo_align.cli.verification import print_flags
 from igbo_align.diagnostics.integrity import integrity_flags
+from igbo_align.problems import Problem
 from igbo_align.scoring.duplicates import same_as, same_as_flag, sketch
 from igbo_align.scoring.leaderboard import build_leaderboard
 
@@ -41,6 +45,14 @@ def test_an_honest_system_has_no_flag(zero_shot, demo):
     assert codes(zero_shot, demo) == set()
     document = ia.score(zero_shot, demo).as_json()
     assert document["flags"] == []
+
+
+def test_flags_are_told_beside_the_scores_and_never_among_them(zero_shot_scores, capsys):
+    flag = Problem("flag.collapsed", "speech", "equal vectors", "different ones", "Look at the encoder.")
+    print_flags(dataclasses.replace(zero_shot_scores, flags=(flag,)))
+    printed = capsys.readouterr()
+    said = "flag.collapsed (speech): Found equal vectors; expected different ones. Look at the encoder."
+    assert (" ".join(printed.err.split()), printed.out) == (said, "")
 
 
 def test_one_hot_vectors(submission_of, demo):

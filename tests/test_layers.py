@@ -93,6 +93,13 @@ def test_light_verbs_load_nothing_heavy(name):
     assert loaded_by(LIGHT[name]) == set()
 
 
+def test_what_the_package_offers_is_listed_before_it_is_loaded():
+    listed = "import igbo_align as ia\nassert set(ia.__all__) <= set(dir(ia)), dir(ia)"
+    assert loaded_by(listed) == set()
+    with pytest.raises(AttributeError, match="module 'igbo_align' has no attribute 'scores'"):
+        _ = igbo_align.scores
+
+
 def test_the_light_test_can_fail():
     assert loaded_by("import igbo_align, torch") == {"torch"}
 

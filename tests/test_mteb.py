@@ -91,6 +91,8 @@ def test_pools_are_the_frozen_ones(demo):
     assert [len(pool) for pool in heldout["top_ranked"].values()] == [100] * len(demo.queries("heldout"))
     assert all(query in pool for query, pool in heldout["top_ranked"].items())
     assert task.dataset["default"]["full"]["top_ranked"] is None
+    task.load_data()  # as MTEB does before each evaluation
+    assert task.dataset["default"]["heldout"] is heldout
 
 
 def test_a_release_without_recordings_is_refused_to_a_model_that_would_hear_them(demo):

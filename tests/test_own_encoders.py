@@ -185,6 +185,20 @@ def test_an_unknown_short_name_says_where_they_are_listed(capsys, tmp_path):
     assert "`igbo-align encoders` lists the short names" in capsys.readouterr().err
 
 
+def test_a_model_without_a_config_of_transformers_is_read_by_sentence_transformers(tmp_path):
+    """As static embeddings are: a table of vectors, whose mean is the text's."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "ezi": 1, "okwu": 2}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    table = np.array([[1, 0], [3, 0], [0, 3]], np.float32)
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, table)], device="cpu").save(str(tmp_path))
+    found = load_text_encoder(resolve_encoder(str(tmp_path))).vectors(["ezi", "ezi okwu"], None)
+    np.testing.assert_allclose(found, [[1, 0], [0.5**0.5] * 2], atol=1e-6)
+
+
 # --- translation models
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from types import SimpleNamespace
 
 import igbo_align as ia
 import numpy as np
@@ -22,6 +23,7 @@ from igbo_align.probing.observations import (
     observed_moments,
     states_at,
 )
+from igbo_align.probing.probe import _observed
 from igbo_align.probing.result import ProbeResult, parse_probe
 from igbo_align.probing.ridge import Moments, Ridge, cross_validated
 
@@ -260,6 +262,41 @@ def test_a_tiny_encoder_end_to_end_and_from_the_cache_the_same_bytes(
     shown = capsys.readouterr().out
     assert "log-mel spectrogram" in shown
     assert f"{result.layers[1].r2.value:.3f}" in shown
+
+
+def test_a_cache_that_loses_what_it_was_given_is_a_problem(release, encoders_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("IGBO_ALIGN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("igbo_align.probing.probe.each_recording", lambda *_: None)
+    command = ["probe", "--release", str(release), "--speech-encoder", str(encoders_folder / "tiny" / "whisper")]
+    assert run([*command, "--workers", "1"]) == 4
+    assert (
+        f"environment.cache {ia.load_release(release).ids[0]} found no observations of this recording, though they "
+        "were just made expected a cache that keeps what is put into it mend Run the same command again."
+    ) in " ".join(capsys.readouterr().err.split())
+
+
+def test_recordings_without_voice_are_left_out(demo):
+    """Of the first three, the second is silent."""
+    hashes = demo.column("audio_sha256").tolist()
+    rows = {hashes[i]: np.arange(3.0 * n).reshape(n, 3).astype(np.float32) for i, n in enumerate((4, 0, 2))}
+    job, advanced = SimpleNamespace(key=str), []
+    seen = list(_observed(job, rows, demo, np.arange(699) < 3, [1, 1], advanced.append))
+    assert [item.group for item in seen] == demo.groups[[0, 2]].tolist()
+    assert [item.pitch.tolist() for item in seen] == [[0, 3, 6, 9], [0, 3]]
+    assert [[kind.ravel().tolist() for kind in item.features] for item in seen] == [
+        [[1, 4, 7, 10], [2, 5, 8, 11]],
+        [[1, 4], [2, 5]],
+    ]
+    assert advanced == [1, 1, 1]
+
+
+def test_without_out_a_probe_is_only_shown(demo, monkeypatch, tmp_path, capsys):
+    result = parse_probe(json.dumps(a_result(demo)).encode(), "probe.json", demo)
+    monkeypatch.setattr("igbo_align.probing.probe.probe", lambda *_: result)
+    monkeypatch.chdir(tmp_path)
+    assert run(["probe", "--speech-encoder", "whisper-tiny"]) == 0
+    assert "log-mel spectrogram" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_recordings_have_to_be_at_hand(encoders_folder, capsys):

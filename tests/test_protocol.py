@@ -22,7 +22,8 @@ from igbo_align.protocol.drawing import (
     hard_pools,
     text_groups,
 )
-from igbo_align.protocol.spec import parse_spec, spec_for, spec_names
+from igbo_align.protocol.release import fingerprint_of
+from igbo_align.protocol.spec import DIRECTIONS, POOLED_TRACKS, parse_spec, spec_for, spec_names
 
 #: The demo release is data: a change of any frozen part is a new version, not an edit.
 DEMO_FINGERPRINT = "feb3ff3c828abf6ba62150e64b4e6f5ddc004a067b242cfc7a489e86461e934c"
@@ -132,6 +133,14 @@ def test_bad_specifications_are_problems(change, code, tmp_path):
     assert caught.value.problems[0].code == code
 
 
+@pytest.mark.parametrize("cutoffs", [[], [1, 5], [5, 10]])
+def test_the_recalls_that_boards_show_are_part_of_every_specification(cutoffs):
+    document = ia.load_spec("demo").model_dump(mode="json")
+    document["scoring"]["recall_at"] = cutoffs
+    with pytest.raises(ia.ProblemsFound, match=r"spec\.schema.*scoring/recall_at"):
+        parse_spec(json.dumps(document).encode(), "spec.json")
+
+
 def test_demo_fingerprint_is_frozen(demo):
     assert demo.fingerprint == DEMO_FINGERPRINT
     assert demo.spec == ia.load_spec("demo")
@@ -217,6 +226,69 @@ def test_damaged_releases_are_problems(damage, code, demo, tmp_path):
         ia.load_release(folder)
     assert caught.value.problems[0].code == code
     assert str(tmp_path) not in str(caught.value)
+
+
+def assert_corrupt(caught, where, found):
+    """The one problem of a release that has to be fetched again."""
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where, problem.found) == ("release.corrupt", where, found)
+    assert problem.expected == "the files of a complete release"
+    assert problem.mend == "Fetch or build the release again."
+
+
+@pytest.mark.parametrize(
+    ("file", "rename"),
+    [("similarity_sample.parquet", {"paired": "pair"}), ("pools/hard/text_to_speech.parquet", {"query-id": "query"})],
+)
+def test_tables_with_other_columns_are_a_problem(file, rename, demo, tmp_path):
+    folder = copy_of(demo, tmp_path)
+    pq.write_table(pq.read_table(folder / file).rename_columns(rename), folder / file)
+    with pytest.raises(ia.ProblemsFound) as caught:
+        ia.load_release(folder)
+    assert_corrupt(caught, "pairs, pools or similarity sample", "columns of other names or types")
+
+
+def test_a_sample_of_unknown_pairs_is_a_problem_even_under_its_own_fingerprint(demo, tmp_path):
+    folder = copy_of(demo, tmp_path)
+    sample = pq.read_table(folder / "similarity_sample.parquet")
+    sample = sample.set_column(0, "speech-id", [["nobody", *sample["speech-id"].to_pylist()[1:]]])
+    pq.write_table(sample, folder / "similarity_sample.parquet")
+    pools = {
+        track: {name: pq.read_table(folder / "pools" / track / f"{name}.parquet") for name in DIRECTIONS}
+        for track in POOLED_TRACKS
+    }
+    spec = json.loads((folder / "spec.json").read_text())
+    spec["fingerprint"] = fingerprint_of(demo.spec, demo.pairs, pools, sample)
+    (folder / "spec.json").write_text(json.dumps(spec))
+    with pytest.raises(ia.ProblemsFound) as caught:
+        ia.load_release(folder)
+    assert_corrupt(caught, "pools or similarity sample", "ids that are not among the pairs")
+
+
+NO_VECTORS = "no columns `id` and `embedding` with vectors of one length"
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (lambda t: t.take([1, 0, *range(2, len(t))]), "other ids than those of the pairs"),
+        (lambda t: t.slice(1), "other ids than those of the pairs"),
+        (lambda t: t.drop_columns("id"), NO_VECTORS),
+        (lambda t: t.drop_columns("embedding"), NO_VECTORS),
+        (lambda t: t.set_column(1, "embedding", [[[1.0], *[[1.0, 2.0]] * (len(t) - 1)]]), NO_VECTORS),
+        (lambda t: t.set_column(1, "embedding", [["x"] * len(t)]), NO_VECTORS),
+    ],
+    ids=["swapped", "a pair less", "no ids", "no vectors", "two lengths", "texts"],
+)
+def test_damaged_embeddings_are_a_problem(damage, found, demo, tmp_path):
+    folder = copy_of(demo, tmp_path)
+    (slug,) = demo.encoder_slugs("speech")
+    for split in ("train", "test"):
+        path = folder / "embeddings" / "speech" / slug / f"{split}.parquet"
+        pq.write_table(damage(pq.read_table(path)), path)
+    with pytest.raises(ia.ProblemsFound) as caught:
+        ia.load_release(folder).embeddings("speech")
+    assert_corrupt(caught, f"embeddings/speech/{slug}", found)
 
 
 def test_unknown_embeddings_name_those_that_are_there(demo):

@@ -74,6 +74,14 @@ def test_a_problem_names_the_field_and_both_values(receipt, scores):
     assert problem.expected == "'test'"
 
 
+def test_a_field_that_is_left_out_is_named_though_it_was_empty(receipt, scores):
+    document = json.loads(receipt)
+    assert document["diagnostics"].pop("minimal_pairs", "absent") is None
+    (problem,) = receipt_problems(receipt_text(document).encode(), scores)
+    assert (problem.code, problem.where) == ("scores.mismatch", f"{SCORES_FILE}/diagnostics")
+    assert (problem.found, problem.expected) == ("nothing at /minimal_pairs", "None")
+
+
 def test_every_byte_counts(receipt, scores):
     (problem,) = receipt_problems(json.dumps(json.loads(receipt)).encode(), scores)
     assert problem.found == "the same values in other bytes"

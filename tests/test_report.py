@@ -5,23 +5,32 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import igbo_align as ia
 import numpy as np
 import pyarrow as pa
 import pytest
 from igbo_align.cli.app import run
+from igbo_align.diagnostics.memorisation import MemorisationGap
 from igbo_align.probing.result import parse_probe
-from igbo_align.report.blocks import Panel, Table
-from igbo_align.report.evidence import gather_alone, read_training_log
+from igbo_align.report.blocks import Document, Panel, Paragraph, Table
+from igbo_align.report.comparison import comparison_document
+from igbo_align.report.evidence import Evidence, TrainingLog, Verdict, _others, gather_alone, read_training_log
+from igbo_align.report.figures.retrieval import training_panel
 from igbo_align.report.html_page import html_page
 from igbo_align.report.markdown_page import escaped, markdown_page
 from igbo_align.report.markup import Html, element
 from igbo_align.report.sections import submission_document
 from igbo_align.report.style import COLOURS, draw_panel, inline_svg
-from igbo_align.report.words import probe_finding
+from igbo_align.report.words import findings, probe_finding
 from igbo_align.report.writing import write_comparison, write_report
+from igbo_align.scoring.comparison import TrackComparison
+from igbo_align.statistics.comparison import PairedDifference
+from igbo_align.submission.sandbox import Decoder
+from igbo_align.tracks.similarity import similarity_of
 
 pytest.importorskip("matplotlib")
 VOID = {"meta", "link", "br", "img"}
@@ -204,6 +213,91 @@ def test_a_probe_is_compared_with_the_spectrogram_by_their_intervals(value, word
     assert f", {words} the 0.30" in probe_finding(parse_probe(json.dumps(document).encode(), "probe.json", demo))
 
 
+def difference(value, p):
+    """A difference of mean reciprocal ranks whose corrected probability is given."""
+    return PairedDifference(value, value - 0.01, value + 0.01, p, p / 2)
+
+
+@pytest.fixture(scope="module")
+def evidence(zero_shot, zero_shot_scores):
+    """What is told about zero-shot: better than chance in one track, worse in two, and not to be told apart in one."""
+    numbers = {"paper": (0.1, 0.01), "heldout": (-0.1, 0.01), "full": (-0.2, 0.04), "hard": (-0.1, 0.05)}
+    verdicts = {track: Verdict(difference(value, p), p) for track, (value, p) in numbers.items()}
+    similarity = similarity_of((zero_shot.content.speech, zero_shot.content.text))
+    return Evidence(zero_shot_scores, similarity, verdicts, [], None)
+
+
+def with_diagnostics(evidence, **parts):
+    """The same evidence with other diagnostics."""
+    diagnostics = dataclasses.replace(evidence.scores.diagnostics, **parts)
+    return dataclasses.replace(evidence, scores=dataclasses.replace(evidence.scores, diagnostics=diagnostics))
+
+
+def test_a_system_may_be_worse_than_chance(evidence):
+    assert findings(evidence)[0] == (
+        "tests/test finds pairs better than chance in track paper, is worse than chance in the tracks heldout and full "
+        "and cannot be told apart from chance in track hard (mean reciprocal rank, both directions; Holm's correction "
+        "over the tracks)."
+    )
+
+
+EQUALLY = "Train and test queries are found equally well, as far as one can tell"
+
+
+@pytest.mark.parametrize(
+    ("gap", "sentence"),
+    [
+        ((-0.2, -0.3, -0.1), "Test queries are found better than train queries (gap in MRR -0.200 [-0.300, -0.100])."),
+        ((0.1, -0.1, 0.3), f"{EQUALLY} (gap in MRR +0.100 [-0.100, +0.300])."),
+    ],
+)
+def test_memory_in_words(gap, sentence, evidence):
+    assert sentence in findings(with_diagnostics(evidence, memorisation_gap=MemorisationGap(*gap)))
+
+
+def test_where_all_pairs_are_alike_no_slices_are_drawn(evidence):
+    held = evidence.scores.diagnostics.failures
+    without_slices = {track: dataclasses.replace(item, slices=[]) for track, item in held.items()}
+    drawn, without = (
+        {panel.name for panel in submission_document(item).panels()}
+        for item in (evidence, with_diagnostics(evidence, failures=without_slices))
+    )
+    assert drawn - without == {"slices"}
+
+
+def test_a_release_without_a_notice_has_none_on_its_page():
+    pages = [
+        markdown_page(Document("Title", "Subtitle", notice, [Paragraph("Text")]), "Footer")
+        for notice in ("", "Not Igbo")
+    ]
+    assert pages[0] == "# Title\n\nSubtitle\n\nText\n\n---\n\nFooter\n"
+    assert pages[1] == "# Title\n\nSubtitle\n\n> Not Igbo\n\nText\n\n---\n\nFooter\n"
+
+
+def test_a_training_log_without_a_level_of_chance_has_no_line_of_it():
+    losses = {"train_loss": [3.0, 2.0]}
+    logs = [TrainingLog([1, 2], losses, chance, []) for chance in ({}, {"train_loss": 4.5})]
+    drawn = [draw_panel(training_panel(log), with_png=False).svg for log in logs]
+    assert ["loss under chance" in svg for svg in drawn] == [False, True]
+
+
+def test_damaged_neighbours_only_matter_where_they_were_asked_for(demo, tmp_path):
+    own, good, other, broken = (
+        tmp_path / name / "1" for name in ("me__own", "baselines__ridge", "you__other", "baselines__broken")
+    )
+    for folder in (own, good, other):
+        shutil.copytree(Path(__file__).parent.parent / "submissions" / "baselines__ridge" / "1", folder)
+    shutil.copytree(good, broken)
+    (broken / "submission.json").write_text("{")
+    with Decoder() as decoder:
+        assert [item.folder for item in _others(own, demo, None, decoder)] == [good]
+        with pytest.raises(ia.ProblemsFound) as caught:
+            _others(own, demo, tmp_path, decoder)
+        assert caught.value.problems[0].code == "card.json"
+        shutil.rmtree(broken.parent)
+        assert [item.folder for item in _others(own, demo, tmp_path, decoder)] == [good, other]
+
+
 def test_a_report_holds_every_part_and_asks_for_nothing(zero_shot_page):
     html = zero_shot_page.read_text(encoding="utf-8")
     page = Page(html)
@@ -318,6 +412,36 @@ def test_compare_names_the_queries_that_flipped(demo, submission_of, tmp_path):
     assert "second only" in page.text
     assert "Where do they differ?" in page.text
     assert "gender" in page.text
+
+
+FIRST, SECOND = "tests/test is better than tests/other", "tests/other is better than tests/test"
+NEITHER = "the two cannot be told apart"
+CORRECTED = " Mean reciprocal rank, paired bootstrap, Holm's correction over the tracks."
+
+
+@pytest.mark.parametrize(
+    ("differences", "words"),
+    [
+        ((0.1, 0.1, 0.1, 0.1), f"{FIRST} in the tracks paper, heldout, full and hard."),
+        ((-0.1, -0.1, -0.1, -0.1), f"{SECOND} in the tracks paper, heldout, full and hard."),
+        (
+            (0.1, -0.1, 0, -0.2),
+            f"{FIRST} in track paper. {SECOND} in the tracks heldout and hard. In track full {NEITHER}.",
+        ),
+    ],
+)
+def test_a_comparison_says_who_is_better_where(differences, words, evidence, monkeypatch):
+    tracks = {
+        track: TrackComparison(difference(value, 0.5), 0.01 if value else 0.5, 300, 200, 699)
+        for track, value in zip(("paper", "heldout", "full", "hard"), differences, strict=True)
+    }
+    monkeypatch.setattr("igbo_align.report.comparison.compare", lambda *_: tracks)
+    card = evidence.scores.card | {"system": evidence.scores.card["system"] | {"name": "other"}}
+    other = dataclasses.replace(evidence, scores=dataclasses.replace(evidence.scores, card=card))
+    document = comparison_document(evidence, other)
+    assert document.title == "tests/test and tests/other"
+    found = [block.text for block in document.blocks if isinstance(block, Paragraph) and block.kind == "finding"]
+    assert found == [words + CORRECTED]
 
 
 def test_wrong_numbers_of_submissions_are_usage_problems(tmp_path, capsys):

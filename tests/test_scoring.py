@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -174,6 +175,17 @@ def test_slices_of_a_comparison_are_comparisons_of_the_slices(demo, submission_o
     mirrored = slice_differences(zero_shot_scores, better, "heldout")
     assert [item.mrr.difference for item in mirrored] == pytest.approx([-item.mrr.difference for item in held])
     assert {item.mrr.p_two_sided for item in slice_differences(better, better, "full")} == {1.0}
+
+
+def test_scores_of_two_releases_are_not_compared(zero_shot_scores, demo):
+    other = dataclasses.replace(zero_shot_scores, release=dataclasses.replace(demo, fingerprint="0" * 64))
+    with pytest.raises(ia.ProblemsFound) as caught:
+        ia.compare(zero_shot_scores, other)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == ("scores.mismatch", "benchmark/fingerprint")
+    assert problem.found == f"{'0' * 64} and {demo.fingerprint}"
+    assert problem.expected == "scores of one release"
+    assert problem.mend == "Score both systems on the same release."
 
 
 def test_memorisation_gap_flags_a_card_that_denies_training(demo, submission_of):

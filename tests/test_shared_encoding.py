@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from igbo_align.cli.app import run
 from igbo_align.encoders import shared_work
 from igbo_align.encoders.cache import VectorCache
 from igbo_align.metrics.sharding import Place
+from igbo_align.problems import EnvironmentProblem, problem
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +114,59 @@ def test_the_processes_of_a_machine_share_the_cores_that_they_may_use(
     share = shared_work.Share(Place(1, ranks), "release")
     share.encode(AnyJob(), list, tmp_path / "vectors.sqlite", lambda _: None, None)
     assert used == [expected]
+
+
+def refusing(code):
+    """An encoding that ends with a problem."""
+
+    def encode(*_arguments):
+        raise problem(code, "r1", found="a", expected="b", mend="c")
+
+    return encode
+
+
+def test_a_recording_that_cannot_be_encoded_is_left_to_the_first_process(tmp_path, monkeypatch):
+    """The other process says that it has done what it could; after a full disk it does not."""
+    share = shared_work.Share(Place(1, 2), "release")
+    marked = []
+    monkeypatch.setattr(VectorCache, "put", lambda _cache, key, _array: marked.append(key))
+    monkeypatch.setattr(shared_work, "encode_speech", refusing("environment.disk"))
+    with pytest.raises(EnvironmentProblem, match=r"environment\.disk"):
+        share.encode(AnyJob(), list, tmp_path / "vectors.sqlite", lambda _: None, 1)
+    assert marked == []
+    monkeypatch.setattr(shared_work, "encode_speech", refusing("encoder.output"))
+    share.encode(AnyJob(), list, tmp_path / "vectors.sqlite", lambda _: None, 1)
+    assert marked == ["share 1 of 2 of release"]
+
+
+class Clock:
+    """A clock that is a hundred seconds on after each look, and what the other process has stored by then."""
+
+    def __init__(self, file, keys):
+        self.cache, self.keys, self.now = VectorCache(file), iter(keys), 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, _seconds):
+        self.now += 100
+        if (key := next(self.keys, None)) is not None:
+            self.cache.put(key, np.ones(1, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("stored", "seconds"),
+    [
+        (["a", "b", "c", "d", "share 1 of 2 of release"], 500),  # as long as there is something new
+        (["a", "b", "c", "d"], 600),  # then for 180 seconds, looked at every hundred
+        ([], 200),
+    ],
+)
+def test_the_first_process_waits_as_long_as_the_others_go_on(stored, seconds, tmp_path, monkeypatch):
+    clock = Clock(tmp_path / "vectors.sqlite", stored)
+    monkeypatch.setattr(shared_work, "time", clock)
+    monkeypatch.setattr(shared_work, "encode_speech", lambda *_: None)
+    share = shared_work.Share(Place(0, 2), "release")
+    share.encode(AnyJob(), list, tmp_path / "vectors.sqlite", lambda _: None, 1)
+    assert clock.now == seconds
+    clock.cache.close()

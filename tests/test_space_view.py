@@ -165,6 +165,21 @@ def test_space_starts_the_app_with_the_board_of_a_folder(monkeypatch, tmp_path):
     assert '"submission": "baselines__ridge/1"' in started["board"]
 
 
+def test_space_ends_as_the_app_ends_and_shows_the_board_of_the_release(monkeypatch):
+    started = {}
+
+    def pretend(command, env, check):
+        started.update(env)
+        return subprocess.CompletedProcess(command, 7)
+
+    monkeypatch.setattr(cli_space.subprocess, "run", pretend)
+    monkeypatch.delenv("IGBO_ALIGN_BOARD", raising=False)
+    assert run(["space", "--release", "org/name@main"]) == 7
+    assert started["IGBO_ALIGN_DATASET"] == "org/name@main"
+    assert started["GRADIO_SERVER_PORT"] == "7860"
+    assert "IGBO_ALIGN_BOARD" not in started
+
+
 def test_space_says_what_is_missing(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert run(["space"]) == 4

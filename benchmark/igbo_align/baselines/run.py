@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import new_folder, readable_json, write_text
-from ..problems import Problem, ProblemsFound
+from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from ..progress import Progress
 from ..protocol.release import Release
 from ..scoring.receipt import write_receipt
@@ -103,7 +103,8 @@ def _possible(request: BaselineRequest, inputs: Inputs, skipped: Callable[[str],
     obstacles = {baseline.name: _obstacle(baseline, inputs, request.sources) for baseline in chosen}
     found = [item for item in obstacles.values() if item]
     if request.names and found:
-        raise ProblemsFound(found)
+        is_environment = all(item.code.startswith("environment.") for item in found)
+        raise EnvironmentProblem(found) if is_environment else ProblemsFound(found)
     for item in found:
         skipped(f"Skipped {item.where}: {item.message}")
     return [baseline for baseline in chosen if obstacles[baseline.name] is None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..problems import ProblemsFound, problem
+from ..problems import problem
 
 T = TypeVar("T")
 
@@ -36,8 +36,6 @@ def guarded(action: Callable[[], T], where: str, hub: bool = False) -> T:
     """
     try:
         return action()
-    except ProblemsFound:
-        raise
     except Exception as error:
         if hub:
             raise problem(

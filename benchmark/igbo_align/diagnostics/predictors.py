@@ -93,6 +93,7 @@ def additional_table(release: Release, file: str) -> pa.Table | None:
         return None
     try:
         table = pq.ParquetFile(path).read(use_threads=False)
+        table.validate(full=True)  # texts that are no UTF-8 would only be found where they are used
         ids = table.column("id").to_pylist()
     except (OSError, pa.ArrowException, KeyError) as error:
         raise _corrupt(file, "no readable parquet file with a column `id`") from error

@@ -100,11 +100,15 @@ class Release:
                 mend="Name one of them.",
             )
         folder = self.folder / "embeddings" / modality / (slug or slugs[0])
-        rows = _read_splits(folder)
-        if rows.column("id").to_pylist() != self.ids:
-            raise _corrupt(f"embeddings/{modality}/{folder.name}", "other ids than those of the pairs")
-        vectors = rows.column("embedding").combine_chunks()
-        return _numbers(vectors.flatten()).reshape(len(self.ids), -1)
+        rows, where = _read_splits(folder), f"embeddings/{modality}/{folder.name}"
+        try:
+            ids = rows.column("id").to_pylist()
+            vectors = _numbers(rows.column("embedding").combine_chunks().flatten()).reshape(len(ids), -1)
+        except (KeyError, ValueError, AttributeError, pa.ArrowException) as error:
+            raise _corrupt(where, "no columns `id` and `embedding` with vectors of one length") from error
+        if ids != self.ids:
+            raise _corrupt(where, "other ids than those of the pairs")
+        return vectors
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..problems import problem
 from .address import Address
@@ -135,10 +135,16 @@ class SimilaritySample(Section):
     seed: int
 
 
+def _with_shown(cutoffs: tuple[int, ...]) -> tuple[int, ...]:
+    if not {1, 10} <= set(cutoffs):
+        raise ValueError("boards and flags need recall@1 and recall@10")
+    return cutoffs
+
+
 class Scoring(Section):
     """Metrics, intervals and tests."""
 
-    recall_at: tuple[PositiveInt, ...]
+    recall_at: Annotated[tuple[PositiveInt, ...], AfterValidator(_with_shown)]
     confidence: Fraction
     bootstrap_resamples: PositiveInt
     comparison_resamples: PositiveInt
@@ -276,10 +282,8 @@ def _spec_of(addresses: Sequence[Address]) -> BenchmarkSpec | None:
     if len(wanted) == 1 and wanted[0][1] is None:
         known = known_source(wanted[0][0])
         wanted = [(known.dataset, known.config)] if known else wanted
-    for spec in _bundled_specs():
-        if [(source.dataset, source.config) for source in spec.sources] == wanted:
-            return spec
-    return None
+    named = (spec for spec in _bundled_specs() if [(item.dataset, item.config) for item in spec.sources] == wanted)
+    return next(named, None)
 
 
 @functools.cache

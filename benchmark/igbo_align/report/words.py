@@ -87,9 +87,7 @@ def _pools(evidence: Evidence) -> str:
     parts = []
     for direction in DIRECTIONS:
         held = [evidence.scores.tracks[track][direction] for track in ("heldout", "full")]
-        first = [scores["recall@1"] for scores in held if "recall@1" in scores.estimates]
-        if not first:
-            continue
+        first = [scores["recall@1"] for scores in held]
         shares = " and ".join(
             f"for {item.value:.1%} of queries among {scores.pool} {which}candidates (chance {item.chance or 0:.1%})"
             for item, scores, which in zip(first, held, ("held-out ", ""), strict=True)

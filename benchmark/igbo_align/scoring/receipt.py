@@ -77,9 +77,14 @@ def _canonical(part: Any) -> str:
 def _difference(stated: Any, recomputed: Any, path: str = "") -> tuple[str, str]:
     """The first place where two JSON values differ, as found and expected."""
     if isinstance(stated, dict) and isinstance(recomputed, dict):
-        for key in sorted({*stated, *recomputed}):
-            if _canonical(stated.get(key)) != _canonical(recomputed.get(key)):
-                return _difference(stated.get(key), recomputed.get(key), f"{path}/{key}")
+        both = {*stated} & {*recomputed}
+        if lone := sorted({*stated, *recomputed} - both):
+            found, expected = (
+                printable(part[lone[0]]) if lone[0] in part else "nothing" for part in (stated, recomputed)
+            )
+            return f"{found} at {path}/{lone[0]}", expected
+        key = next(key for key in sorted(both) if _canonical(stated[key]) != _canonical(recomputed[key]))
+        return _difference(stated[key], recomputed[key], f"{path}/{key}")
     at = f" at {path}" if path else ""
     return f"{printable(stated)}{at}", printable(recomputed)
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 import shlex
+from fnmatch import fnmatch
 from pathlib import Path
 
 from igbo_align.cli.app import run
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Where the documentation lets users try things out below `submissions/`; git ignores it, nothing of it is stored.
+TRIED_OUT = "me__*"
 
 
 def page(name: str) -> str:
     """The text of a page, by its path in the repository."""
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+def is_stored(folder: Path) -> bool:
+    """Whether a folder below `submissions/`, of a system or of its revision, is not one where a user tries things out."""
+    return not any(fnmatch(part, TRIED_OUT) for part in folder.parts[-2:])
 
 
 def blocks(text: str, language: str) -> list[str]:

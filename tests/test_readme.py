@@ -13,8 +13,9 @@ from pathlib import Path
 
 import igbo_align as ia
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
-from documents import between, blocks, run_commands, run_snippet
+from documents import TRIED_OUT, between, blocks, page, run_commands, run_snippet
 from igbo_align.cli.app import run
 from igbo_align.protocol.spec import DIRECTIONS
 from igbo_align.scoring.leaderboard import build_leaderboard, mean_mrr_estimate
@@ -35,7 +36,7 @@ def documented_card() -> dict:
 @pytest.fixture
 def user_folder(tmp_path, monkeypatch, demo):
     """Where a user stands: the submissions of the repository, two matrices and a card."""
-    shutil.copytree(ROOT / "submissions", tmp_path / "submissions")
+    shutil.copytree(ROOT / "submissions", tmp_path / "submissions", ignore=shutil.ignore_patterns(TRIED_OUT))
     np.save(tmp_path / "speech.npy", demo.embeddings("speech"))
     np.save(tmp_path / "text.npy", demo.embeddings("text"))
     (tmp_path / "card.json").write_text(json.dumps(documented_card()))
@@ -55,6 +56,20 @@ def test_readme_commands_run(user_folder, capsys):
             assert run(words[1:]) == 0, capsys.readouterr().err
     assert "me/mine" in capsys.readouterr().out
     assert (user_folder / "report.html").stat().st_size > 100_000
+    assert "flipped" in (user_folder / "flipped.html").read_text(encoding="utf-8")
+
+
+def test_commands_of_the_first_page_run(user_folder):
+    """What the page installs is not tried here; the rest is typed in this order."""
+    plain = [block for block in blocks(page("docs/index.md"), "") if block.startswith("igbo-align")]
+    assert len(plain) == 2
+    run_commands("".join(plain))
+
+
+def test_a_corpus_without_a_release_is_ranked(user_folder, capsys):
+    run_commands(*after("rank", page("docs/doors.md")))
+    assert pq.read_table(user_folder / "ranks.parquet").num_rows == 699
+    assert "speech to text" in capsys.readouterr().out
 
 
 def submitted(words, folder):
@@ -147,9 +162,9 @@ def test_pairs_to_train_on_are_those_of_the_page(demo):
 
 def test_readme_is_short_and_its_links_lead_somewhere():
     assert len(README.splitlines()) <= 150
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md"]:
-        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md"]:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
 def results_table(submissions: Path) -> str:
@@ -163,6 +178,6 @@ def results_table(submissions: Path) -> str:
     return "\n".join([*lines, "| | chance | 0.052 | 0.010 | 0.010 |", ""])
 
 
-def test_readme_results_are_those_of_the_submissions():
+def test_readme_results_are_those_of_the_submissions(user_folder):
     shown = README.split("<!-- results -->\n")[1].split("<!-- /results -->")[0]
-    assert results_table(ROOT / "submissions") in shown
+    assert results_table(user_folder / "submissions") in shown

@@ -30,8 +30,8 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def run_commands(block: str) -> None:
-    """Run each line of a block; every one must be an `igbo-align` that exits with 0."""
-    for command in block.splitlines():
+    """Run each line of a block; every one must be an `igbo-align` that exits with 0. A backslash joins it to the next."""
+    for command in block.replace("\\\n", " ").splitlines():
         words = shlex.split(command, comments=True)
         assert words[0] == "igbo-align", command
         assert run(words[1:]) == 0, command

@@ -33,6 +33,7 @@ mutants: .venv/test.stamp  ## Change the code of metrics, statistics and readers
 docs: .venv/base.stamp  ## Build the site into site/; a broken link or anchor fails.
 	$(PIP) --editable '.[docs]'
 	$(BIN)/mkdocs build --strict
+	@echo 'site/index.html opens as it is; with search: python3 -m http.server --directory site'
 
 dist: .venv/base.stamp  ## Build twice into dist/, compare the bytes, and run the demo from the wheel.
 	$(PIP) build hatchling
@@ -49,11 +50,13 @@ bench: .venv/test.stamp  ## Compare with MTEB, sentence-transformers, ranx and t
 	$(BIN)/python bench/run.py
 
 .venv/base.stamp: pyproject.toml constraints.txt
+	@echo 'Installing the base package into .venv; this takes a minute.'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable .
 	touch $@
 
 .venv/test.stamp: .venv/base.stamp
+	@echo 'Installing everything that tests need into .venv, about 2.5 GB; the first time this takes some minutes.'
 	$(PIP) --editable '.[test]'
 	touch $@
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import igbo_align as ia
 import pytest
+from documents import is_stored, page
 from igbo_align.baselines.registry import BASELINES
 from igbo_align.scoring.leaderboard import submission_folders
 from igbo_align.scoring.receipt import receipt_problems
@@ -14,7 +16,7 @@ from igbo_align.scoring.seeds import read_seeds
 from igbo_align.submission.intake import take_in
 
 SUBMISSIONS = Path(__file__).parent.parent / "submissions"
-FOLDERS = submission_folders(SUBMISSIONS)
+FOLDERS = [folder for folder in submission_folders(SUBMISSIONS) if is_stored(folder)]
 DIRECTIONS = ("speech_to_text", "text_to_speech")
 
 
@@ -39,7 +41,13 @@ def test_every_score_file_is_recomputed(folder, demo):
 
 def test_every_baseline_is_there_and_all_are_small():
     assert {f"baselines__{baseline.name}" for baseline in BASELINES} <= {folder.parent.name for folder in FOLDERS}
-    assert sum(path.stat().st_size for path in SUBMISSIONS.rglob("*") if path.is_file()) < 20e6
+    assert sum(path.stat().st_size for folder in FOLDERS for path in folder.iterdir()) < 20e6
+
+
+def test_the_page_of_baselines_has_every_one_in_both_tables():
+    for part in page("docs/baselines.md").split("## The projection")[0].split("## The baselines"):
+        cells = "".join(re.findall(r"^\| (`.*?) \|", part, flags=re.MULTILINE))
+        assert sorted(re.findall(r"`([a-z-]+)`", cells)) == sorted(baseline.name for baseline in BASELINES)
 
 
 @pytest.mark.parametrize("name", [baseline.name for baseline in BASELINES if baseline.is_trained])

@@ -19,9 +19,10 @@ def test_every_public_name_is_on_the_api_page():
 
 
 def pages():
-    """Every page and notebook as the site holds it."""
+    """Every page as the site holds it, and every notebook as a page and as a file."""
     html = [path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")]
-    return [*html, *(f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb"))]
+    notebooks = [path.stem for path in (ROOT / "notebooks").glob("*.ipynb")]
+    return [*html, "real-data.html", *(f"notebooks/{name}.{kind}" for name in notebooks for kind in ("html", "ipynb"))]
 
 
 def test_site_builds_strictly_and_loads_nothing_from_other_hosts(tmp_path):
@@ -35,6 +36,9 @@ def test_site_builds_strictly_and_loads_nothing_from_other_hosts(tmp_path):
     assert missing == []
     index = (tmp_path / "decisions/index.html").read_text(encoding="utf-8")
     assert [page.stem for page in (ROOT / "docs/decisions").glob("0*.md") if f"{page.stem}.html" not in index] == []
+    start = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "notebooks/score_my_encoder.html" in start
+    assert ".ipynb" not in start
     html = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html"))
     loaded = re.findall(r"<(?:script|img|iframe)[^>]*\ssrc=\"?(?:https?:)?//[^\s>\"]+", html)
     styles = [link for link in re.findall(r"<link[^>]*>", html) if "stylesheet" in link and "//" in link]

@@ -24,10 +24,14 @@ def test_the_page_runs_from_top_to_bottom(tmp_path, monkeypatch, encoders_folder
     shutil.copytree(encoders_folder / "tiny", tmp_path / "tiny")
     card = json.loads(blocks(page("docs/submitting.md"), "json")[0])
     (tmp_path / "card.json").write_text(json.dumps(card))
-    fences = re.findall(r"```(python|bash)\n(.*?)```", page("docs/extending.md"), flags=re.DOTALL)
-    assert [kind for kind, _ in fences].count("python") == 5
-    for kind, code in fences:
-        if kind == "bash":
+    monkeypatch.syspath_prepend(tmp_path)
+    pattern = r"(?:<!-- test: (\w+\.py) -->\n)?```(python|bash)\n(.*?)```"
+    fences = re.findall(pattern, page("docs/extending.md"), flags=re.DOTALL)
+    assert [kind for _, kind, _ in fences].count("python") == 6
+    for module, kind, code in fences:
+        if module:
+            (tmp_path / module).write_text(code)
+        elif kind == "bash":
             run_commands(code)
         else:
             run_snippet(code, "docs/extending.md")

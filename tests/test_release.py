@@ -17,7 +17,7 @@ import build_release
 import pytest
 from build_release import CIRCUMSTANCES, LITTER, Circumstances, board, built, copied, differences, installed, tracked
 from check_release import changelog, package_version, release_problems
-from documents import between, page
+from documents import TRIED_OUT, between, page
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / ".github/scripts"
@@ -104,13 +104,13 @@ def test_a_copy_has_the_circumstances_that_it_should(tmp_path):
 def test_the_wheel_alone_prints_the_leaderboard(builds, tmp_path):
     """In an environment of the base requirements, outside of the clone; the README's rows are those of `make demo`."""
     command = installed(the(builds[0], "*.whl"), ROOT / "constraints.txt", tmp_path / "environment")
-    shutil.copytree(ROOT / "submissions", tmp_path / "submissions")
+    shutil.copytree(ROOT / "submissions", tmp_path / "submissions", ignore=shutil.ignore_patterns(TRIED_OUT))
     shown = board([str(command)], tmp_path / "submissions", tmp_path)
     printed = re.findall(r"^\s*(\d+)\s+baselines/(\S+)\s+(\d\.\d{3})", shown, flags=re.MULTILINE)
     results = re.findall(
         r"^\| (\d+) \| (\S+) \| (\d\.\d{3})", between(page("README.md"), "results"), flags=re.MULTILINE
     )
-    assert len(printed) == len(list((ROOT / "submissions").iterdir()))
+    assert len(printed) == len(list((tmp_path / "submissions").iterdir()))
     assert printed == results
     python = command.with_name("python")
     absent = (

@@ -18,6 +18,8 @@ SOURCE = sorted(path for part in ("benchmark", "leaderboard_space", "bench") for
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 #: `(n,)`, `(n, d)`, `(4, rows, columns)`, `(resamples, ...)`.
 SHAPE = re.compile(r"\([a-z0-9_][a-z0-9_ ./*+-]*,[^()]*\)", re.IGNORECASE)
+#: A page of the documentation and, after a comma, the first word of a heading.
+NAMED = re.compile(r"(docs/[\w/-]+\.md)(?:, ([A-Z]\w+))?")
 ARRAY = re.compile(r"\b(NDArray|ArrayLike|Vectors|Frames|Indices|Similarities)\b")
 
 
@@ -74,6 +76,15 @@ def test_functions_are_short():
 def test_public_functions_with_arrays_state_shapes():
     package = [path for path in SOURCE if path.is_relative_to(ROOT / "benchmark")]
     assert [f"{name_of(path)}:{name}" for path in package for name in without_shapes(path.read_text("utf-8"))] == []
+
+
+def test_documents_that_the_source_names_exist():
+    """`docs/protocol.md, Metrics` names a page and one of its headings."""
+    for path in SOURCE:
+        for page, heading in NAMED.findall(path.read_text(encoding="utf-8")):
+            assert (ROOT / page).is_file(), (name_of(path), page)
+            headings = re.findall(r"^## (.*)$", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert not heading or any(title.startswith(heading) for title in headings), (name_of(path), heading)
 
 
 def test_exceptions_are_still_needed():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import igbo_align as ia
 import pytest
+from documents import ROOT, TRIED_OUT, is_stored, page
 from igbo_align.files import is_temporary
 from igbo_align.scoring.duplicates import same_as, sketch
 from igbo_align.scoring.leaderboard import submission_folders
@@ -22,7 +23,7 @@ from igbo_align.submission.reading import CARD_FILE
 from proposed_changes import ALLOWED_FILES, MAX_FILE_BYTES
 
 SUBMISSIONS = Path(__file__).parent.parent / "submissions"
-FOLDERS = submission_folders(SUBMISSIONS)
+FOLDERS = [folder for folder in submission_folders(SUBMISSIONS) if is_stored(folder)]
 #: What a pull request may add, and what maintainers add by `verify`.
 FILES = ALLOWED_FILES | {VERIFICATION_FILE}
 
@@ -87,8 +88,23 @@ def test_nothing_else_lies_there():
     for path in SUBMISSIONS.rglob("*"):
         assert not is_temporary(path.name)
     known = {folder.parent for folder in FOLDERS}
-    assert {path for path in SUBMISSIONS.iterdir() if path.is_dir()} == known
+    assert {path for path in SUBMISSIONS.iterdir() if path.is_dir() and is_stored(path)} == known
     assert all(child in FOLDERS for system in known for child in system.iterdir())
+
+
+def test_git_ignores_what_is_tried_out_and_nothing_else(tmp_path):
+    """`git add submissions/<org>__<system>` works for everybody whose name is not `me`."""
+    (tmp_path / ".gitignore").write_text(page(".gitignore"))
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    tried = ["speech.npy", "text.npy", "card.json", "ids.txt", "report.html", "submissions/me__mine/1/submission.json"]
+    sent = ["submissions/mine__me/1/submission.json", "submissions/org__x/1/embeddings.npz", "docs/card.json"]
+    command = ["git", "-C", str(tmp_path), "check-ignore", *tried, *sent]
+    ignored = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert ignored == tried
+    assert f"/submissions/{TRIED_OUT}/" in page(".gitignore").splitlines()
+    if (ROOT / ".git").exists():
+        command = ["git", "-C", str(ROOT), "ls-files", f"submissions/{TRIED_OUT}"]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == ""
 
 
 def test_names_stay_apart_where_case_does_not_count():

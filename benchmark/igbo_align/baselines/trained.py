@@ -20,7 +20,7 @@ MakeMap = Callable[[Tensor, int, np.random.PCG64], nn.Module]
 
 
 def projection(inputs: Inputs, seed: int) -> Outcome:
-    """The paper's projection, PROTOCOL section 9."""
+    """The paper's projection (docs/baselines.md, The projection)."""
     return _outcome(new_projection, inputs, seed)
 
 

@@ -1,6 +1,6 @@
 """Section 3.3 of the paper, line by line: symmetric InfoNCE with mined hard negatives, on the train pairs.
 
-Where the paper is silent, PROTOCOL section 9 or docs/decisions/0010-baselines.md decides.
+Where the paper is silent, docs/decisions/0010-baselines.md decides.
 """
 
 from __future__ import annotations

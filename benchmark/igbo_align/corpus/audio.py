@@ -1,4 +1,4 @@
-"""Audio bytes to waveforms, in memory, with libsndfile and soxr (PROTOCOL section 1)."""
+"""Audio bytes to waveforms, in memory, with libsndfile and soxr (docs/protocol.md, Data)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text as the benchmark compares and encodes it: `igbo-align-text-1` (PROTOCOL section 1). Every diacritic stays."""
+"""Text as the benchmark compares and encodes it: `igbo-align-text-1` (docs/protocol.md). Every diacritic stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All diagnostics of a submission (PROTOCOL section 6), from the one similarity matrix that scoring made."""
+"""All diagnostics of a submission (docs/diagnostics.md), from the one similarity matrix that scoring made."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class MemorisationGap:
 def memorisation_gap(
     reciprocal_ranks: NDArray[np.float64], is_test: NDArray[np.bool_], resamples: int, seed: int, confidence: float
 ) -> MemorisationGap:
-    """Gap in the `paper` track (PROTOCOL section 6); train and test queries are resampled independently.
+    """Gap in the `paper` track (docs/diagnostics.md); train and test queries are resampled independently.
 
     Args:
         reciprocal_ranks: (n,) mean of both directions.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Neighbours in CSLS, in hubness and in the overlap of neighbourhoods (PROTOCOL section 6).
+#: Neighbours in CSLS, in hubness and in the overlap of neighbourhoods (docs/diagnostics.md).
 NEIGHBOURS = 10
 
 

@@ -20,7 +20,7 @@ from ..protocol.spec import Scoring
 from ..statistics.bootstrap import resample_counts
 from ..statistics.estimates import Estimate, mean_estimates
 
-#: Pool sizes of the curve (PROTOCOL section 6); the number of all candidates is added as the last.
+#: Pool sizes of the curve (docs/diagnostics.md); the number of all candidates is added as the last.
 POOL_SIZES = (10, 25, 50, 100, 250)
 
 

@@ -25,7 +25,7 @@ Vectors = NDArray[Any]
 class StoredVectors(AbsEncoder):
     """Looks vectors up by the ids of MTEB's rows.
 
-    Cosines are exact (PROTOCOL section 4) unless `exact` is off: then MTEB computes them, in float32.
+    Cosines are exact (docs/protocol.md, Metrics) unless `exact` is off: then MTEB computes them, in float32.
     """
 
     def __init__(

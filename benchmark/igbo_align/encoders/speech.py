@@ -1,4 +1,4 @@
-"""Speech encoders of `transformers`: recordings in, their frames out (PROTOCOL section 2)."""
+"""Speech encoders of `transformers`: recordings in, their frames out (docs/encoding.md)."""
 
 from __future__ import annotations
 

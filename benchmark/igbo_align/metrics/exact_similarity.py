@@ -1,4 +1,4 @@
-"""Cosine similarity without rounding: the integer dot products of PROTOCOL section 4.
+"""Cosine similarity without rounding: the integer dot products of docs/protocol.md, Metrics.
 
 Every component of a unit vector becomes the integer rint(x * 2**25). By Cauchy-Schwarz each partial sum of a dot
 product of two such vectors stays below 2**53, so a float64 matrix product adds them without rounding, in any order,

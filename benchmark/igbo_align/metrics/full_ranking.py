@@ -83,7 +83,7 @@ def rank_all(
     device: str = "cpu",
     progress: Callable[[int], object] | None = None,
 ) -> Ranks:
-    """Expected rank of each row's partner among all rows, in both directions, exactly (PROTOCOL section 4).
+    """Expected rank of each row's partner among all rows, in both directions, exactly (docs/protocol.md, Metrics).
 
     Args:
         speech: (n, d) speech vectors of any length; float16, float32 or float64, in memory or memory-mapped.

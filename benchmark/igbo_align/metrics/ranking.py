@@ -1,6 +1,6 @@
 """Where the correct candidate stands: how many candidates are strictly better, and how many exactly equal.
 
-The two counts g (better) and e (equal) are everything that the metrics need (PROTOCOL section 4): the rank of the
+The two counts g (better) and e (equal) are all that the metrics need (docs/protocol.md, Metrics): the rank of the
 correct candidate is uniform on {g + 1, ..., g + 1 + e}.
 """
 

@@ -1,4 +1,4 @@
-"""Retrieval metrics of each query, as expectations over ties, and their levels under chance (PROTOCOL section 4)."""
+"""Metrics of each query, as expectations over ties, and their levels under chance (docs/protocol.md, Metrics)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Unit vectors as float32, for fast products with a proven error, that still hold the exact integers.
 
-Why the float32 product of the rows here can be trusted up to `product_error_bound` (PROTOCOL section 4):
+Why the float32 product of the rows here can be trusted up to `product_error_bound` (docs/protocol.md, Metrics):
 
 * The integers rint(x * 2**25) of a unit vector need at most 25 bits. float32 holds 24, so it holds every integer up
   to 2**24 exactly; only components above 1/2 - at most four in a row - may lose their last bit, a `remainder` of

@@ -50,7 +50,7 @@ class Built:
 
 
 def build_release(request: BuildRequest, progress: Progress, found: Found) -> Built:
-    """Build a release; see PROTOCOL section 1 for every rule.
+    """Build a release; see docs/protocol.md, Data, for every rule.
 
     Args:
         request: what to build.

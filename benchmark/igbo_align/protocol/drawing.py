@@ -1,4 +1,4 @@
-"""Everything that is drawn once, at build time: sample, split, pools and similarity sample (PROTOCOL sections 1 and 3).
+"""All that is drawn once, at build time: sample, split, pools and similarity sample (docs/protocol.md, Data).
 
 From then on the results are data in the release, so no later change of a random generator can move a score.
 """

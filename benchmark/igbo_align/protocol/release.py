@@ -39,8 +39,8 @@ class Release:
     Attributes:
         folder: where its files are.
         spec: the specification.
-        fingerprint: SHA-256 over specification, pairs, pools and similarity sample (PROTOCOL section 7).
-        pairs: one row a pair, the columns of ARCHITECTURE's `pairs/*.parquet`.
+        fingerprint: SHA-256 over specification, pairs, pools and similarity sample (docs/protocol.md, Fingerprint).
+        pairs: one row a pair, the columns of `pairs/*.parquet`: `id`, `split`, `text_group` and what is known of it.
         pools: track -> direction -> (queries, size) positions of candidates.
         similarity_sample: the frozen sample for the tests of alignment.
     """
@@ -123,7 +123,7 @@ class Release:
 def fingerprint_of(
     spec: BenchmarkSpec, pairs: pa.Table, pools: Mapping[str, Mapping[str, pa.Table]], sample: pa.Table
 ) -> str:
-    """SHA-256 over the canonical JSON of all that is frozen (PROTOCOL section 7).
+    """SHA-256 over the canonical JSON of all that is frozen (docs/protocol.md, Fingerprint).
 
     Args:
         spec: the specification.

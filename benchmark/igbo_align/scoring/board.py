@@ -113,7 +113,7 @@ class Board:
         return paired_bootstrap(left[chosen], right[chosen], counts, scoring.confidence)
 
     def separations(self, names: Sequence[str], track: str) -> list[Separation]:
-        """Tests of every pair of these systems, corrected by Holm over exactly these pairs (PROTOCOL section 5)."""
+        """Tests of all pairs of these systems, corrected by Holm over exactly these (docs/protocol.md, Tests)."""
         pairs = [(first, second) for i, first in enumerate(names) for second in names[i + 1 :]]
         tests = [self._tested(first, second, track) for first, second in pairs]
         corrected = holm([test.p_two_sided for test in tests])

@@ -17,7 +17,7 @@ from ..statistics.bootstrap import resample_counts
 from ..statistics.comparison import PairedDifference, holm, paired_bootstrap, tied_ranks
 from .scores import Scores
 
-#: One-sided level at which a row of the board leaves the rank of the row above (PROTOCOL section 5).
+#: One-sided level at which a row of the board leaves the rank of the row above (docs/protocol.md, Tests).
 SEPARATION_LEVEL = 0.05
 
 

@@ -155,7 +155,7 @@ def mean_mrr_estimate(scores: Scores, track: str) -> Estimate:
 
 
 def reported_rows() -> Sequence[dict[str, Any]]:
-    """The figures that the paper reports (PROTOCOL section 8); they are shown apart and never ranked."""
+    """The figures that the paper reports (docs/reproducing-the-paper.md); they are shown apart and never ranked."""
     return json.loads((resources.files("igbo_align.scoring") / "reported.json").read_bytes())
 
 

@@ -1,4 +1,4 @@
-"""Scoring: exact similarities, standings in every track, metrics with intervals, and tests (PROTOCOL sections 4-6)."""
+"""Scoring: exact similarities, standings in every track, metrics with intervals, and tests (docs/protocol.md)."""
 
 from __future__ import annotations
 

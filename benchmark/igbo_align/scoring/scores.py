@@ -48,7 +48,7 @@ class DirectionScores:
 
 @dataclass(frozen=True)
 class SimilarityScores:
-    """Are paired similarities higher than unpaired ones? See PROTOCOL section 5."""
+    """Are paired similarities higher than unpaired ones? See docs/protocol.md, Tests."""
 
     paired_cosine: Estimate
     paired_mean: float
@@ -97,7 +97,7 @@ class Scores:
         return sum(self.tracks[track][name]["mrr"].value for name in DIRECTIONS) / len(DIRECTIONS)
 
     def as_json(self) -> dict[str, Any]:
-        """The score document of ARCHITECTURE; numbers carry 12 significant digits, the same everywhere."""
+        """The score document, `scores.json`; numbers carry 12 significant digits, the same everywhere."""
         document = {
             "schema_version": 1,
             "benchmark": self.release.benchmark(),

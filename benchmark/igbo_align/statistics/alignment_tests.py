@@ -1,4 +1,4 @@
-"""Are paired similarities larger than unpaired ones? The tests of PROTOCOL section 5."""
+"""Are paired similarities larger than unpaired ones? docs/protocol.md, Tests."""
 
 from __future__ import annotations
 

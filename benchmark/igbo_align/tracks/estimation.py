@@ -1,4 +1,4 @@
-"""From standings to metrics with intervals: the columns of every table (PROTOCOL section 4)."""
+"""From standings to metrics with intervals: the columns of every table (docs/protocol.md, Metrics)."""
 
 from __future__ import annotations
 

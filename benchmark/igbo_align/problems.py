@@ -46,7 +46,7 @@ CODES: dict[str, str] = {
     "flag.identical_sides": "Speech and text vectors are the same.",
     "flag.implausible": "Nearly every pair is found first among all pairs, in both directions.",
     "flag.memorised": "Train queries are found better than test queries, though the card says none was trained on.",
-    "flag.misaligned": "Vectors fit the id in the row before or after their own.",
+    "flag.misaligned": "Vectors fit the id in the row before or after their own, or fit better as if sorted by id.",
     "flag.one_hot": "Vectors have a single component: they number the pairs.",
     "flag.same_as": "Another submission has the same vectors, up to rotation, scale and rounding.",
     "flag.unrelated": "Vectors have nothing in common with what the reference encoders see of the same inputs.",

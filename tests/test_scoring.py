@@ -228,7 +228,7 @@ def test_an_empty_folder_is_a_problem(demo, tmp_path):
 
 
 def test_reported_figures_are_the_papers():
-    """Every recall of the paper is a whole number of 699ths (PROTOCOL section 8)."""
+    """Every recall of the paper is a whole number of 699ths (docs/protocol.md)."""
     recalls = [
         values[metric]
         for row in reported_rows()

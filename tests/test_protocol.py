@@ -7,6 +7,7 @@ import shutil
 
 import igbo_align as ia
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -248,11 +249,9 @@ def test_tables_with_other_columns_are_a_problem(file, rename, demo, tmp_path):
     assert_corrupt(caught, "pairs, pools or similarity sample", "columns of other names or types")
 
 
-def test_a_sample_of_unknown_pairs_is_a_problem_even_under_its_own_fingerprint(demo, tmp_path):
-    folder = copy_of(demo, tmp_path)
+def state_fingerprint(folder, demo):
+    """Write the fingerprint of what a changed folder holds into it."""
     sample = pq.read_table(folder / "similarity_sample.parquet")
-    sample = sample.set_column(0, "speech-id", [["nobody", *sample["speech-id"].to_pylist()[1:]]])
-    pq.write_table(sample, folder / "similarity_sample.parquet")
     pools = {
         track: {name: pq.read_table(folder / "pools" / track / f"{name}.parquet") for name in DIRECTIONS}
         for track in POOLED_TRACKS
@@ -260,9 +259,30 @@ def test_a_sample_of_unknown_pairs_is_a_problem_even_under_its_own_fingerprint(d
     spec = json.loads((folder / "spec.json").read_text())
     spec["fingerprint"] = fingerprint_of(demo.spec, demo.pairs, pools, sample)
     (folder / "spec.json").write_text(json.dumps(spec))
+
+
+def test_a_sample_of_unknown_pairs_is_a_problem_even_under_its_own_fingerprint(demo, tmp_path):
+    folder = copy_of(demo, tmp_path)
+    sample = pq.read_table(folder / "similarity_sample.parquet")
+    sample = sample.set_column(0, "speech-id", [["nobody", *sample["speech-id"].to_pylist()[1:]]])
+    pq.write_table(sample, folder / "similarity_sample.parquet")
+    state_fingerprint(folder, demo)
     with pytest.raises(ia.ProblemsFound) as caught:
         ia.load_release(folder)
     assert_corrupt(caught, "pools or similarity sample", "ids that are not among the pairs")
+
+
+def test_pools_of_several_sizes_are_a_problem_even_under_their_own_fingerprint(demo, tmp_path):
+    folder = copy_of(demo, tmp_path)
+    path = folder / "pools" / "hard" / "text_to_speech.parquet"
+    pools = pq.read_table(path)
+    lists = pools["corpus-ids"].to_pylist()
+    lists[1].append(lists[0].pop())  # as many ids in all
+    pq.write_table(pools.set_column(1, "corpus-ids", [lists]), path)
+    state_fingerprint(folder, demo)
+    with pytest.raises(ia.ProblemsFound) as caught:
+        ia.load_release(folder)
+    assert_corrupt(caught, "pools", "pools of several sizes, or empty ones")
 
 
 NO_VECTORS = "no columns `id` and `embedding` with vectors of one length"
@@ -276,9 +296,12 @@ NO_VECTORS = "no columns `id` and `embedding` with vectors of one length"
         (lambda t: t.drop_columns("id"), NO_VECTORS),
         (lambda t: t.drop_columns("embedding"), NO_VECTORS),
         (lambda t: t.set_column(1, "embedding", [[[1.0], *[[1.0, 2.0]] * (len(t) - 1)]]), NO_VECTORS),
+        (lambda t: t.set_column(1, "embedding", [[[1.0], [1.0] * 3, *[[1.0, 2.0]] * (len(t) - 2)]]), NO_VECTORS),
+        (lambda t: t.set_column(1, "embedding", [[[]] * len(t)]), NO_VECTORS),
+        (lambda t: t.set_column(1, "embedding", [pa.nulls(len(t), pa.list_(pa.float32()))]), NO_VECTORS),
         (lambda t: t.set_column(1, "embedding", [["x"] * len(t)]), NO_VECTORS),
     ],
-    ids=["swapped", "a pair less", "no ids", "no vectors", "two lengths", "texts"],
+    ids=["swapped", "fewer pairs", "no ids", "no vectors", "two lengths", "same sum", "empty", "nulls", "texts"],
 )
 def test_damaged_embeddings_are_a_problem(damage, found, demo, tmp_path):
     folder = copy_of(demo, tmp_path)

@@ -103,7 +103,8 @@ class Release:
         rows, where = _read_splits(folder), f"embeddings/{modality}/{folder.name}"
         try:
             ids = rows.column("id").to_pylist()
-            vectors = _numbers(rows.column("embedding").combine_chunks().flatten()).reshape(len(ids), -1)
+            values, width = _equal_lists(rows.column("embedding"))
+            vectors = _numbers(values).reshape(len(ids), width)
         except (KeyError, ValueError, AttributeError, pa.ArrowException) as error:
             raise _corrupt(where, "no columns `id` and `embedding` with vectors of one length") from error
         if ids != self.ids:
@@ -228,9 +229,21 @@ def _numbers(array: pa.Array) -> NDArray[Any]:
     return np.from_dlpack(array)
 
 
+def _equal_lists(column: pa.ChunkedArray) -> tuple[pa.Array, int]:
+    """Values of a column of lists, one after the other, and how many each row has."""
+    lists = column.combine_chunks()
+    lengths = pc.call_function("list_value_length", [lists]).unique().to_pylist()
+    if len(lengths) != 1 or not lengths[0]:
+        raise ValueError("lists of several lengths, or of none")
+    return lists.flatten(), lengths[0]
+
+
 def _pool_positions(table: pa.Table, ids: pa.Array) -> NDArray[np.int64]:
-    lists = table.column("corpus-ids").combine_chunks()
-    return _positions(lists.flatten(), ids).reshape(table.num_rows, -1)
+    try:
+        values, width = _equal_lists(table.column("corpus-ids"))
+    except ValueError as error:
+        raise _corrupt("pools", "pools of several sizes, or empty ones") from error
+    return _positions(values, ids).reshape(table.num_rows, width)
 
 
 def _corrupt(where: str, found: str) -> Exception:

@@ -14,7 +14,7 @@ PACKAGE = Path(igbo_align.__file__).parent
 
 #: Every module or sub-package, lowest layer first; a new one must be added here.
 LAYERS = (
-    {"problems", "files", "randomness", "progress", "cores"},
+    {"problems", "extras", "files", "randomness", "progress", "cores"},
     {"protocol"},
     {"metrics", "statistics"},
     {"submission"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..extras import is_installed
 from ..files import new_folder, readable_json, write_text
-from ..problems import Problem, ProblemsFound
+from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from ..progress import Progress
 from ..protocol.release import Release
 from ..scoring.receipt import write_receipt
@@ -103,7 +103,8 @@ def _possible(request: BaselineRequest, inputs: Inputs, skipped: Callable[[str],
     obstacles = {baseline.name: _obstacle(baseline, inputs, request.sources) for baseline in chosen}
     found = [item for item in obstacles.values() if item]
     if request.names and found:
-        raise ProblemsFound(found)
+        absent = all(item.code == "environment.extra" for item in found)
+        raise (EnvironmentProblem if absent else ProblemsFound)(found)
     for item in found:
         skipped(f"Skipped {item.where}: {item.message}")
     return [baseline for baseline in chosen if obstacles[baseline.name] is None]
@@ -122,7 +123,7 @@ def _obstacle(baseline: Baseline, inputs: Inputs, sources: Sources) -> Problem |
     if baseline.needs_equal_dimensions and speech != text:
         found, mend = f"{speech} dimensions of speech, {text} of text", "Use a baseline that learns a map."
         return Problem("array.dim_mismatch", baseline.name, found, "equally many", mend)
-    if baseline.is_trained and importlib.util.find_spec("torch") is None:
+    if baseline.is_trained and not is_installed("torch"):
         mend = "Install it: pip install 'igbo-align[baselines]'."
         return Problem("environment.extra", baseline.name, "no torch", "the extra `baselines`", mend)
     return None

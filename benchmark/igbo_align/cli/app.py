@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from ..extras import missing_library
 from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from .baselines import baseline
 from .console import print_problems, say
@@ -55,14 +56,22 @@ def run(arguments: list[str] | None = None) -> int:
         print_problems([_NO_MEMORY], as_json)
         return EnvironmentProblem.exit_code
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, never dumped on the user
-        show, exit_code = getattr(error, "show", None), getattr(error, "exit_code", None)
-        if show is None or exit_code is None:  # not the usage errors of typer's parser
-            return _report_bug()
-        show()
-        return exit_code
+        return _last_resort(error, as_json)
     if result == _INTERRUPTED:  # typer's own code for Ctrl-C
         say("Stopped. What was finished is kept; the same command goes on from there.")
     return result if isinstance(result, int) else 0
+
+
+def _last_resort(error: Exception, as_json: bool) -> int:
+    show, exit_code = getattr(error, "show", None), getattr(error, "exit_code", None)
+    if show is not None and exit_code is not None:  # the usage errors of typer's parser
+        show()
+        return exit_code
+    absent = missing_library(error)
+    if absent is None:
+        return _report_bug()
+    print_problems(absent.problems, as_json)
+    return absent.exit_code
 
 
 def _report_bug() -> int:

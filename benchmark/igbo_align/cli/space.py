@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from ..extras import require_libraries
 from ..problems import problem
 from .console import say
 from .options import ReleaseOption
@@ -32,7 +32,7 @@ def space(
 ) -> None:
     """Show the leaderboard in a browser: filters, tests, failures, and a place to try your own vectors."""
     app = app_folder() / "app.py"
-    _require_gradio()
+    require_libraries("space", "gradio")
     with tempfile.TemporaryDirectory(prefix="igbo-align-") as temporary:
         board = _board_of(submissions, release, Path(temporary))
         say(f"The leaderboard is at http://localhost:{port} until you press Ctrl-C.")
@@ -58,17 +58,6 @@ def app_folder() -> Path:
         expected="the app that comes with the package",
         mend="Install the package again, or run the command in a checkout.",
     )
-
-
-def _require_gradio() -> None:
-    if importlib.util.find_spec("gradio") is None:
-        raise problem(
-            "environment.extra",
-            "space",
-            found="Gradio is not installed",
-            expected="the extra `space`",
-            mend="Install it with `pip install 'igbo-align[space]'`.",
-        )
 
 
 def _board_of(submissions: Path | None, release: str, folder: Path) -> Path | None:

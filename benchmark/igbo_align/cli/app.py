@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -48,7 +51,8 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command with arguments (those of the process by default) and return its exit code."""
     as_json = "--json" in (arguments if arguments is not None else sys.argv)
     try:
-        result = app(args=arguments, standalone_mode=False)
+        with _quiet_retries():
+            result = app(args=arguments, standalone_mode=False)
     except ProblemsFound as error:
         print_problems(error.problems, as_json)
         return error.exit_code
@@ -60,6 +64,18 @@ def run(arguments: list[str] | None = None) -> int:
     if result == _INTERRUPTED:  # typer's own code for Ctrl-C
         say("Stopped. What was finished is kept; the same command goes on from there.")
     return result if isinstance(result, int) else 0
+
+
+@contextmanager
+def _quiet_retries() -> Generator[None]:
+    """Keep the Hub's client from telling of every retry: what becomes of them is said in words."""
+    logger = logging.getLogger("huggingface_hub.utils._http")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _last_resort(error: Exception, as_json: bool) -> int:

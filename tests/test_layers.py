@@ -85,6 +85,7 @@ LIGHT = {
         "ia.compare(ia.score(submission, release), ia.score(submission, release))"
     ),
     "help": "from igbo_align.cli.app import run\nassert run(['--help']) == 0",
+    "help of baseline": "from igbo_align.cli.app import run\nassert run(['baseline', '--help']) == 0",
 }
 
 

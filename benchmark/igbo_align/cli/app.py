@@ -16,7 +16,7 @@ import typer
 from .. import __version__
 from ..extras import missing_library
 from ..problems import EnvironmentProblem, Problem, ProblemsFound
-from .baselines import baseline
+from .baselines import WithNames, baseline
 from .console import print_problems, say
 from .encoding import encode, encoders
 from .probing import probe
@@ -132,4 +132,4 @@ for verb in (
     eval_results,
     space,
 ):
-    app.command()(verb)
+    app.command(cls=WithNames if verb is baseline else None)(verb)

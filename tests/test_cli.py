@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import igbo_align as ia
 import numpy as np
 import pytest
+from igbo_align.baselines.registry import BASELINES
 from igbo_align.cli import submissions as cli_submissions
 from igbo_align.cli.app import run
 
+RANDOM = Path(__file__).parent.parent / "submissions" / "baselines__random"
 CARD = {
     "system": {"name": "mine", "org": "tests", "revision": "1", "licence": "MIT"},
     "speech_encoder": {"id": "tests/speech"},
@@ -60,6 +65,24 @@ def test_pack_validate_score_compare_and_rank(matrices, capsys):
     assert "tests/mine" in printed
     assert "Reported by the paper" in printed
     assert json.loads((matrices / "board.json").read_text())["rows"][0]["submission"] == "tests__mine/1"
+
+
+def test_the_printed_board_says_what_its_document_says_of_trust(matrices, capsys):
+    whole = CARD["alignment"] | {"transductive": "CSLS [k=10]"}
+    (matrices / "card.json").write_text(json.dumps(CARD | {"alignment": whole}))
+    for name in ("mine", "copy"):
+        (matrices / "board" / f"tests__{name}").mkdir(parents=True)
+        assert run(pack_arguments(matrices, out=f"board/tests__{name}/1")) == 0
+    shutil.copytree(RANDOM, matrices / "board" / RANDOM.name)
+    capsys.readouterr()
+    assert run(["leaderboard", str(matrices / "board"), "--json"]) == 0
+    rows = {row["submission"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert run(["leaderboard", str(matrices / "board")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed.count("tests/mine: flag.same_as, transductive (CSLS [k=10])") == 2
+    assert printed.count("baselines/random: flag.unrelated") == 1
+    assert rows["tests__mine/1"]["class"] == "transductive"
+    assert {flag["code"] for flag in rows["baselines__random/1"]["flags"]} == {"flag.unrelated"}
 
 
 def test_pack_matches_rows_by_id(matrices, demo):
@@ -112,6 +135,13 @@ def test_version_and_module_entry(capsys):
     done = subprocess.run([sys.executable, "-m", "igbo_align", "--help"], capture_output=True, text=True, check=True)
     for verb in ("build", "encode", "pack", "validate", "score", "compare", "leaderboard", "baseline"):
         assert verb in done.stdout
+
+
+def test_the_help_of_baseline_lists_their_names(capsys):
+    assert run(["baseline", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for item in BASELINES:
+        assert re.search(rf"^\W*{item.name} - {re.escape(item.summary[:20])}", shown, flags=re.MULTILINE)
 
 
 def test_a_bug_is_reported_not_dumped(monkeypatch, capsys, tmp_path):

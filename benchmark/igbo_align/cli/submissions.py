@@ -108,10 +108,12 @@ def leaderboard(
     if as_json:
         print_json(board.as_json())
         return
-    from .tables import leaderboard_table, reported_table
+    from .tables import leaderboard_table, reported_table, trust_lines
 
     say_notice(board.release)
     stdout.print(leaderboard_table(board, track))
+    if notes := trust_lines(board, track):
+        stdout.print("\n".join([*notes, ""]), soft_wrap=True, markup=False)
     stdout.print(reported_table())
 
 

@@ -86,6 +86,18 @@ def leaderboard_table(board: Leaderboard, track: str) -> Table:
     return table
 
 
+def trust_lines(board: Leaderboard, track: str) -> list[str]:
+    """What a reader has to know of a row beside its numbers, a line for each row that has flags or is transductive."""
+    lines = []
+    for _, name, scores in board.rank_rows(track):
+        notes = list(dict.fromkeys(flag.code for flag in board.flags(name, scores)))
+        if method := scores.card["alignment"]["transductive"]:
+            notes.append(f"transductive ({method})")
+        if notes:
+            lines.append(f"{_system(scores)}: {', '.join(notes)}")
+    return lines
+
+
 def reported_table() -> Table:
     """The paper's own figures, apart from everything that was recomputed."""
     table = _table("Reported by the paper on waxal-igbo, track paper (not recomputed)")

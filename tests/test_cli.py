@@ -85,6 +85,16 @@ def test_the_printed_board_says_what_its_document_says_of_trust(matrices, capsys
     assert {flag["code"] for flag in rows["baselines__random/1"]["flags"]} == {"flag.unrelated"}
 
 
+def test_pack_says_which_order_it_takes_and_which_folder_the_card_means(matrices, demo, capsys):
+    assert run(pack_arguments(matrices, out="board/mine/1")) == 0
+    said = capsys.readouterr().err
+    assert f"release order: train 559, then test 140, from {demo.ids[0]} to {demo.ids[-1]}." in said
+    assert "has to lie as tests__mine/1" in said
+    (matrices / "ids.txt").write_text("\n".join(demo.ids))
+    assert run(pack_arguments(matrices, out="board/tests__mine/1", ids=matrices / "ids.txt")) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_pack_matches_rows_by_id(matrices, demo):
     order = np.random.default_rng(0).permutation(699)
     np.save(matrices / "s.npy", demo.embeddings("speech")[order])

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import igbo_align as ia
@@ -15,6 +16,7 @@ import pytest
 from igbo_align.baselines.registry import BASELINES
 from igbo_align.cli import submissions as cli_submissions
 from igbo_align.cli.app import run
+from igbo_align.cli.tables import similarity_lines
 
 RANDOM = Path(__file__).parent.parent / "submissions" / "baselines__random"
 CARD = {
@@ -93,6 +95,14 @@ def test_pack_says_which_order_it_takes_and_which_folder_the_card_means(matrices
     (matrices / "ids.txt").write_text("\n".join(demo.ids))
     assert run(pack_arguments(matrices, out="board/tests__mine/1", ids=matrices / "ids.txt")) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_probability_too_small_for_a_float_is_not_called_zero(zero_shot_scores):
+    tests = zero_shot_scores.similarity
+    tiny = replace(tests, welch=replace(tests.welch, p=0.0), student=replace(tests.student, p=2e-300))
+    (line,) = [text for text in similarity_lines(replace(zero_shot_scores, similarity=tiny)) if "Welch" in text]
+    assert ", p < 1e-300; Student" in line
+    assert ", p = 2e-300;" in line
 
 
 def test_pack_matches_rows_by_id(matrices, demo):

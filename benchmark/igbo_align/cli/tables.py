@@ -185,4 +185,6 @@ def _number(value: float | None, metric: str) -> str:
 
 
 def _t_test(name: str, t: float | None, p: float | None) -> str:
-    return f"{name}: undefined" if t is None or p is None else f"{name}: t = {t:.2f}, p = {p:.3g}"
+    if t is None or p is None:
+        return f"{name}: undefined"
+    return f"{name}: t = {t:.2f}, {f'p = {p:.3g}' if p > 0 else 'p < 1e-300'}"  # nothing is impossible, only too small

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,6 +23,9 @@ from .options import ReleaseOption
 _PACKAGE = Path(__file__).parent.parent
 #: In an installed wheel the app lies in the package, in a checkout at the top.
 _FOLDERS = (_PACKAGE / "leaderboard_space", _PACKAGE.parent.parent / "leaderboard_space")
+
+#: How long the app may take to end when it is asked to.
+_PATIENCE_S = 5.0
 
 
 def space(
@@ -37,9 +42,10 @@ def space(
         board = _board_of(submissions, release, Path(temporary))
         say(f"The leaderboard is at http://localhost:{port} until you press Ctrl-C.")
         with suppress(KeyboardInterrupt):
-            code = subprocess.run([sys.executable, str(app)], env=_environment(release, board, port), check=False)  # noqa: S603 - our own app
-            if code.returncode > 0:
-                raise typer.Exit(code.returncode)
+            with _exit_on_sigterm():
+                code = _served(app, _environment(release, board, port))
+            if code > 0:
+                raise typer.Exit(code)
 
 
 def app_folder() -> Path:
@@ -58,6 +64,36 @@ def app_folder() -> Path:
         expected="the app that comes with the package",
         mend="Install the package again, or run the command in a checkout.",
     )
+
+
+def _served(app: Path, environment: Mapping[str, str]) -> int:
+    """Run the app and return its exit code; it ends with this process, or it would hold the port for ever."""
+    child = subprocess.Popen([sys.executable, str(app)], env=environment)  # noqa: S603 - our own app
+    try:
+        return child.wait()
+    finally:
+        child.terminate()
+        try:
+            child.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+
+@contextmanager
+def _exit_on_sigterm() -> Generator[None]:
+    """Let SIGTERM end this process as an exception, so that what has to be done before is done."""
+
+    def exit_now(number: int, _frame: object) -> NoReturn:
+        raise typer.Exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():  # the only one that may
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, exit_now)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _board_of(submissions: Path | None, release: str, folder: Path) -> Path | None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
+from contextlib import contextmanager
 from html.parser import HTMLParser
+from pathlib import Path
 
 import igbo_align as ia
 import numpy as np
@@ -24,6 +27,7 @@ from igbo_align.report.words import probe_finding
 from igbo_align.report.writing import write_comparison, write_report
 
 pytest.importorskip("matplotlib")
+SUBMISSIONS = Path(__file__).parent.parent / "submissions"
 VOID = {"meta", "link", "br", "img"}
 
 
@@ -302,6 +306,38 @@ def test_a_folder_holds_markdown_png_and_svg(zero_shot, demo, tmp_path, capsys):
     assert all((out / name).read_bytes()[:4] == b"\x89PNG" for name in linked if name.endswith("png"))
     assert "cannot be told apart" in markdown
     assert run(["report", "--compare", *folders, "--out", str(out)]) == 1
+    assert "folder.exists" in capsys.readouterr().err
+
+
+def test_progress_is_told_of_every_baseline_and_every_figure(zero_shot, demo, tmp_path):
+    done: dict[str, list[int]] = {}
+
+    @contextmanager
+    def progress(title, total):
+        done[title] = [total, 0]
+
+        def advance(steps):
+            done[title][1] += steps
+
+        yield advance
+
+    shutil.copytree(SUBMISSIONS / "baselines__ridge", tmp_path / "board" / "baselines__ridge")
+    shutil.copytree(SUBMISSIONS / "baselines__random", tmp_path / "board" / "baselines__random")
+    folder = written(zero_shot, tmp_path / "board" / "tests__test" / "1", demo)
+    write_report(folder, demo, tmp_path / "report.html", progress=progress)
+    assert done["Scoring baselines"] == [2, 2]
+    total, drawn = done["Drawing figures"]
+    assert total == drawn > 10
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "report.md", "report.htm5"])
+def test_formats_that_reports_are_not_written_in_are_usage_problems(name, tmp_path, capsys):
+    folder = str(SUBMISSIONS / "baselines__ridge" / "1")
+    assert run(["report", folder, "--out", str(tmp_path / name)]) == 2
+    assert f"a file {Path(name).suffix}" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
+    (tmp_path / name).mkdir()
+    assert run(["report", folder, "--out", str(tmp_path / name)]) == 1
     assert "folder.exists" in capsys.readouterr().err
 
 

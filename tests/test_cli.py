@@ -128,6 +128,53 @@ def test_pack_lists_every_problem_at_once_and_writes_nothing(matrices, demo, cap
     assert not (matrices / "packed").exists()
 
 
+def test_norms_are_stated_and_what_to_do_follows_from_them(matrices, demo, capsys):
+    speech = demo.embeddings("speech").astype(np.float32)
+    speech[[5, 7, 9]] *= 2e8 / np.linalg.norm(speech[[5, 7, 9]], axis=1, keepdims=True)
+    np.save(matrices / "s.npy", speech)
+    assert run(pack_arguments(matrices)) == 1
+    said = capsys.readouterr().err
+    assert f"a norm of 2e+08 in 3 rows, first row 5 (counted from 0): '{demo.ids[5]}'" in said
+    assert "mend      Scale the vectors" in said
+    speech[0] = 0
+    np.save(matrices / "s.npy", speech)
+    assert run(pack_arguments(matrices)) == 1
+    said = capsys.readouterr().err
+    assert "norms of 0 to 2e+08 in 4 rows, first row 0" in said
+    assert "a vector of zeros has no direction" in said
+
+
+def test_a_file_that_is_not_there_is_called_that(matrices, capsys):
+    assert run(pack_arguments(matrices, speech=matrices / "missing.csv")) == 1
+    assert "file.not_regular  missing.csv\n  found     no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{\n  "system": 1,,\n}', "no JSON at line 2, column 15"),
+        ('{\n"a": "\udcff"}', "bytes that are not UTF-8 at line 2, column 7"),
+        (json.dumps(CARD | {"system": CARD["system"] | {"license": "MIT"}}), "Did you mean `licence`?"),
+        (json.dumps(CARD | {"system": CARD["system"] | {"name": "a b"}}), "digits, '.', '_' and '-'"),
+        (json.dumps(CARD | {"created": "2. 1. 2026"}), "expected  a date, YYYY-MM-DD"),
+    ],
+)
+def test_what_is_wrong_with_a_card_is_said_in_words_and_with_its_place(text, said, matrices, capsys):
+    (matrices / "card.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert run(pack_arguments(matrices)) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_folder_around_submissions_is_told_from_one(matrices, capsys):
+    board = matrices / "board"
+    for name in ("empty/1", "tests__mine"):
+        (board / name).mkdir(parents=True)
+    assert run(pack_arguments(matrices, out="board/tests__mine/1")) == 0
+    for folder, meant in ((board, "tests__mine/1"), (board / "tests__mine", "1")):
+        assert run(["validate", str(folder)]) == 1
+        assert f"Did you mean {meant}?" in capsys.readouterr().err
+
+
 def test_a_refused_submission_as_json_and_in_words(matrices, capsys):
     (matrices / "nothing").mkdir()
     assert run(["validate", str(matrices / "nothing"), "--json"]) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -214,6 +215,53 @@ def test_offline_it_says_so_at_once(typed):
     done = typed("submit", str(RIDGE), "--repo", "tests/board", HF_HUB_OFFLINE="1")
     assert done.returncode == 4
     assert "environment.hub" in done.stderr
+
+
+def test_without_a_token_nothing_is_asked(hub, typed):
+    for command in (
+        ["submit", str(RIDGE), "--repo", "tests/board"],
+        ["publish", "demo", "--repo", "tests/demo"],
+        ["eval-results", str(RIDGE), "--dataset", f"tests/demo@{'0' * 40}", "--model", "tests/ridge"],
+    ):
+        done = typed(*command, HF_TOKEN="")
+        assert done.returncode == 4
+        assert "environment.token" in done.stderr
+        assert "found     no token" in done.stderr
+    assert hub.requests == []
+
+
+def test_a_hub_where_nobody_listens_is_not_waited_for(typed):
+    with socket.socket() as taken:  # bound and not listening
+        taken.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        started = time.monotonic()
+        done = typed("submit", str(RIDGE), "--repo", "tests/board", HF_ENDPOINT=nowhere)
+    assert done.returncode == 4
+    assert time.monotonic() - started < 20
+    assert "environment.hub" in done.stderr
+    assert "etry" not in done.stderr
+
+
+@pytest.mark.parametrize("cause", [socket.gaierror(-3, "Temporary failure"), ConnectionRefusedError(111, "refused")])
+def test_a_hub_that_was_never_there_ends_it_and_one_that_restarts_does_not(cause):
+    def failing():
+        asked.append(1)
+        try:
+            raise cause
+        except OSError as error:
+            raise httpx.ConnectError("wrapped") from error
+
+    def restarting():
+        if asked:
+            failing()
+        asked.append(1)
+        raise httpx.ReadTimeout("slow")
+
+    for attempt, expected in ((failing, 1), (restarting, 4)):
+        asked = []
+        with pytest.raises(EnvironmentProblem, match=r"environment\.hub"):
+            persist(Destination("tests/board"), attempt, Patience(4, 0.001, 0.001))
+        assert len(asked) == expected
 
 
 def test_a_server_that_falls_silent_is_not_waited_for(hub, typed):

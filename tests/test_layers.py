@@ -14,7 +14,7 @@ PACKAGE = Path(igbo_align.__file__).parent
 
 #: Every module or sub-package, lowest layer first; a new one must be added here.
 LAYERS = (
-    {"problems", "files", "randomness", "progress", "cores"},
+    {"problems", "extras", "files", "randomness", "progress", "cores"},
     {"protocol"},
     {"metrics", "statistics"},
     {"submission"},
@@ -85,6 +85,7 @@ LIGHT = {
         "ia.compare(ia.score(submission, release), ia.score(submission, release))"
     ),
     "help": "from igbo_align.cli.app import run\nassert run(['--help']) == 0",
+    "help of baseline": "from igbo_align.cli.app import run\nassert run(['baseline', '--help']) == 0",
 }
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import shutil
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from igbo_align.cli.app import run
 from igbo_align.diagnostics.memorisation import MemorisationGap
 from igbo_align.probing.result import parse_probe
+from igbo_align.progress import silent_progress
 from igbo_align.report.blocks import Document, Panel, Paragraph, Table
 from igbo_align.report.comparison import comparison_document
 from igbo_align.report.evidence import Evidence, TrainingLog, Verdict, _others, gather_alone, read_training_log
@@ -33,6 +35,7 @@ from igbo_align.submission.sandbox import Decoder
 from igbo_align.tracks.similarity import similarity_of
 
 pytest.importorskip("matplotlib")
+SUBMISSIONS = Path(__file__).parent.parent / "submissions"
 VOID = {"meta", "link", "br", "img"}
 
 
@@ -286,16 +289,23 @@ def test_damaged_neighbours_only_matter_where_they_were_asked_for(demo, tmp_path
         tmp_path / name / "1" for name in ("me__own", "baselines__ridge", "you__other", "baselines__broken")
     )
     for folder in (own, good, other):
-        shutil.copytree(Path(__file__).parent.parent / "submissions" / "baselines__ridge" / "1", folder)
+        shutil.copytree(SUBMISSIONS / "baselines__ridge" / "1", folder)
+        card = json.loads((folder / "submission.json").read_text())
+        card["system"]["name"] = folder.parent.name
+        (folder / "submission.json").write_text(json.dumps(card))
     shutil.copytree(good, broken)
     (broken / "submission.json").write_text("{")
+
+    def others(baselines):
+        return [item.card["system"]["name"] for item in _others(own, demo, baselines, decoder, silent_progress)]
+
     with Decoder() as decoder:
-        assert [item.folder for item in _others(own, demo, None, decoder)] == [good]
+        assert others(None) == ["baselines__ridge"]
         with pytest.raises(ia.ProblemsFound) as caught:
-            _others(own, demo, tmp_path, decoder)
+            others(tmp_path)
         assert caught.value.problems[0].code == "card.json"
         shutil.rmtree(broken.parent)
-        assert [item.folder for item in _others(own, demo, tmp_path, decoder)] == [good, other]
+        assert others(tmp_path) == ["baselines__ridge", "you__other"]
 
 
 def test_a_report_holds_every_part_and_asks_for_nothing(zero_shot_page):
@@ -396,6 +406,38 @@ def test_a_folder_holds_markdown_png_and_svg(zero_shot, demo, tmp_path, capsys):
     assert all((out / name).read_bytes()[:4] == b"\x89PNG" for name in linked if name.endswith("png"))
     assert "cannot be told apart" in markdown
     assert run(["report", "--compare", *folders, "--out", str(out)]) == 1
+    assert "folder.exists" in capsys.readouterr().err
+
+
+def test_progress_is_told_of_every_baseline_and_every_figure(zero_shot, demo, tmp_path):
+    done: dict[str, list[int]] = {}
+
+    @contextmanager
+    def progress(title, total):
+        done[title] = [total, 0]
+
+        def advance(steps):
+            done[title][1] += steps
+
+        yield advance
+
+    shutil.copytree(SUBMISSIONS / "baselines__ridge", tmp_path / "board" / "baselines__ridge")
+    shutil.copytree(SUBMISSIONS / "baselines__random", tmp_path / "board" / "baselines__random")
+    folder = written(zero_shot, tmp_path / "board" / "tests__test" / "1", demo)
+    write_report(folder, demo, tmp_path / "report.html", progress=progress)
+    assert done["Scoring baselines"] == [2, 2]
+    total, drawn = done["Drawing figures"]
+    assert total == drawn > 10
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "report.md", "report.htm5"])
+def test_formats_that_reports_are_not_written_in_are_usage_problems(name, tmp_path, capsys):
+    folder = str(SUBMISSIONS / "baselines__ridge" / "1")
+    assert run(["report", folder, "--out", str(tmp_path / name)]) == 2
+    assert f"a file {Path(name).suffix}" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
+    (tmp_path / name).mkdir()
+    assert run(["report", folder, "--out", str(tmp_path / name)]) == 1
     assert "folder.exists" in capsys.readouterr().err
 
 

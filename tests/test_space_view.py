@@ -9,6 +9,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -153,14 +154,14 @@ def test_the_app_holds_no_token_and_unpickles_nothing():
 def test_space_starts_the_app_with_the_board_of_a_folder(monkeypatch, tmp_path):
     started = {}
 
-    def pretend(command, env, check):
-        started.update(command=command, env=env, board=Path(env["IGBO_ALIGN_BOARD"]).read_text())
-        return subprocess.CompletedProcess(command, 0)
+    def pretend(app, env):
+        started.update(app=app, env=env, board=Path(env["IGBO_ALIGN_BOARD"]).read_text())
+        return 0
 
-    monkeypatch.setattr(cli_space.subprocess, "run", pretend)
+    monkeypatch.setattr(cli_space, "_served", pretend)
     shutil.copytree(SPACE.parent / "submissions" / "baselines__ridge", tmp_path / "baselines__ridge")
     assert run(["space", "--submissions", str(tmp_path), "--port", "7999"]) == 0
-    assert started["command"][1] == str(SPACE / "app.py")
+    assert started["app"] == SPACE / "app.py"
     assert started["env"]["GRADIO_SERVER_PORT"] == "7999"
     assert '"submission": "baselines__ridge/1"' in started["board"]
 
@@ -168,16 +169,41 @@ def test_space_starts_the_app_with_the_board_of_a_folder(monkeypatch, tmp_path):
 def test_space_ends_as_the_app_ends_and_shows_the_board_of_the_release(monkeypatch):
     started = {}
 
-    def pretend(command, env, check):
+    def pretend(app, env):
         started.update(env)
-        return subprocess.CompletedProcess(command, 7)
+        return 7
 
-    monkeypatch.setattr(cli_space.subprocess, "run", pretend)
+    monkeypatch.setattr(cli_space, "_served", pretend)
     monkeypatch.delenv("IGBO_ALIGN_BOARD", raising=False)
     assert run(["space", "--release", "org/name@main"]) == 7
     assert started["IGBO_ALIGN_DATASET"] == "org/name@main"
     assert started["GRADIO_SERVER_PORT"] == "7860"
     assert "IGBO_ALIGN_BOARD" not in started
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_app_ends_with_the_command(number, tmp_path):
+    app = "import os, pathlib, time; pathlib.Path('pid.new').write_text(str(os.getpid()))\n"
+    (tmp_path / "app.py").write_text(f"{app}os.rename('pid.new', 'pid'); time.sleep(600)\n")
+    code = (
+        "import sys; from pathlib import Path; from igbo_align.cli import app, space\n"
+        "space._FOLDERS = (Path(),); sys.exit(app.run(['space']))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL) as command:
+        until((tmp_path / "pid").exists)
+        pid = int((tmp_path / "pid").read_text())
+        command.send_signal(number)
+        assert command.wait(20) == (143 if number == signal.SIGTERM else 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def until(holds, seconds=30.0):
+    """Wait for what another process does."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_space_says_what_is_missing(monkeypatch):

@@ -15,6 +15,7 @@ from ..encoders.identity import EncoderIdentity, resolve_encoder
 from ..encoders.jobs import SpeechJob
 from ..encoders.presets import prompt_of
 from ..encoders.text_jobs import SentenceJob
+from ..extras import ENCODING, require_libraries
 from ..pipeline.recordings import release_recordings, release_texts
 from ..progress import Progress
 from ..protocol.address import SourceTexts
@@ -50,7 +51,9 @@ def encode_recordings(inputs: Inputs, sources: Sources, poolings: Sequence[str],
 
     Raises:
         ProblemsFound: problems of the source, the encoders or their vectors.
+        EnvironmentProblem: the extra `build` is not installed (`environment.extra`).
     """
+    require_libraries("baseline", *ENCODING)
     release = inputs.release
     encoder = resolve_encoder(sources.speech_encoder or _reference_id(release, "speech"))
     speech = {}

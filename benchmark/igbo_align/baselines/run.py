@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..extras import is_installed
 from ..files import new_folder, readable_json, write_text
 from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from ..progress import Progress
@@ -123,7 +123,7 @@ def _obstacle(baseline: Baseline, inputs: Inputs, sources: Sources) -> Problem |
     if baseline.needs_equal_dimensions and speech != text:
         found, mend = f"{speech} dimensions of speech, {text} of text", "Use a baseline that learns a map."
         return Problem("array.dim_mismatch", baseline.name, found, "equally many", mend)
-    if baseline.is_trained and importlib.util.find_spec("torch") is None:
+    if baseline.is_trained and not is_installed("torch"):
         mend = "Install it: pip install 'igbo-align[baselines]'."
         return Problem("environment.extra", baseline.name, "no torch", "the extra `baselines`", mend)
     return None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from .. import __version__
+from ..extras import missing_library
 from ..problems import EnvironmentProblem, Problem, ProblemsFound
-from .baselines import baseline
+from .baselines import WithNames, baseline
 from .console import print_problems, say
 from .encoding import encode, encoders
 from .probing import probe
@@ -47,7 +51,8 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command with arguments (those of the process by default) and return its exit code."""
     as_json = "--json" in (arguments if arguments is not None else sys.argv)
     try:
-        result = app(args=arguments, standalone_mode=False)
+        with _quiet_retries():
+            result = app(args=arguments, standalone_mode=False)
     except ProblemsFound as error:
         print_problems(error.problems, as_json)
         return error.exit_code
@@ -55,14 +60,34 @@ def run(arguments: list[str] | None = None) -> int:
         print_problems([_NO_MEMORY], as_json)
         return EnvironmentProblem.exit_code
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, never dumped on the user
-        show, exit_code = getattr(error, "show", None), getattr(error, "exit_code", None)
-        if show is None or exit_code is None:  # not the usage errors of typer's parser
-            return _report_bug()
-        show()
-        return exit_code
+        return _last_resort(error, as_json)
     if result == _INTERRUPTED:  # typer's own code for Ctrl-C
         say("Stopped. What was finished is kept; the same command goes on from there.")
     return result if isinstance(result, int) else 0
+
+
+@contextmanager
+def _quiet_retries() -> Generator[None]:
+    """Keep the Hub's client from telling of every retry: what becomes of them is said in words."""
+    logger = logging.getLogger("huggingface_hub.utils._http")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _last_resort(error: Exception, as_json: bool) -> int:
+    show, exit_code = getattr(error, "show", None), getattr(error, "exit_code", None)
+    if show is not None and exit_code is not None:  # the usage errors of typer's parser
+        show()
+        return exit_code
+    absent = missing_library(error)
+    if absent is None:
+        return _report_bug()
+    print_problems(absent.problems, as_json)
+    return absent.exit_code
 
 
 def _report_bug() -> int:
@@ -107,4 +132,4 @@ for verb in (
     eval_results,
     space,
 ):
-    app.command()(verb)
+    app.command(cls=WithNames if verb is baseline else None)(verb)

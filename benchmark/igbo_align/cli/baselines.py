@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from .console import progress_bar, say, say_notice, stdout
 from .options import ReleaseOption, SourceOption, WorkersOption
+
+
+class WithNames(TyperCommand):
+    """The verb with a line for every baseline at the end of its help; the registry is read only when that is asked."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, the names below the options."""
+        from ..baselines.registry import BASELINES
+
+        self.epilog = "\n\n".join(["Baselines:", *(f"{item.name} - {item.summary}" for item in BASELINES)])
+        super().format_help(ctx, formatter)
 
 
 def baseline(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..problems import problem
-from .console import say_notice, stdout
+from .console import progress_bar, say_notice, stdout
 from .options import ReleaseOption
 
 
@@ -48,7 +48,7 @@ def report(
     loaded = load_release(release)
     say_notice(loaded)
     if compare:
-        write_comparison(submissions[0], submissions[1], loaded, out)
+        write_comparison(submissions[0], submissions[1], loaded, out, progress_bar)
     else:
-        write_report(submissions[0], loaded, out, baselines, probe)
+        write_report(submissions[0], loaded, out, baselines, probe, progress_bar)
     stdout.print(str(out), soft_wrap=True)

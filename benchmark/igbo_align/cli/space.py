@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from ..extras import require_libraries
 from ..problems import problem
 from .console import say
 from .options import ReleaseOption
@@ -21,6 +23,9 @@ from .options import ReleaseOption
 _PACKAGE = Path(__file__).parent.parent
 #: In an installed wheel the app lies in the package, in a checkout at the top.
 _FOLDERS = (_PACKAGE / "leaderboard_space", _PACKAGE.parent.parent / "leaderboard_space")
+
+#: How long the app may take to end when it is asked to.
+_PATIENCE_S = 5.0
 
 
 def space(
@@ -32,14 +37,15 @@ def space(
 ) -> None:
     """Show the leaderboard in a browser: filters, tests, failures, and a place to try your own vectors."""
     app = app_folder() / "app.py"
-    _require_gradio()
+    require_libraries("space", "gradio")
     with tempfile.TemporaryDirectory(prefix="igbo-align-") as temporary:
         board = _board_of(submissions, release, Path(temporary))
         say(f"The leaderboard is at http://localhost:{port} until you press Ctrl-C.")
         with suppress(KeyboardInterrupt):
-            code = subprocess.run([sys.executable, str(app)], env=_environment(release, board, port), check=False)  # noqa: S603 - our own app
-            if code.returncode > 0:
-                raise typer.Exit(code.returncode)
+            with _exit_on_sigterm():
+                code = _served(app, _environment(release, board, port))
+            if code > 0:
+                raise typer.Exit(code)
 
 
 def app_folder() -> Path:
@@ -60,15 +66,34 @@ def app_folder() -> Path:
     )
 
 
-def _require_gradio() -> None:
-    if importlib.util.find_spec("gradio") is None:
-        raise problem(
-            "environment.extra",
-            "space",
-            found="Gradio is not installed",
-            expected="the extra `space`",
-            mend="Install it with `pip install 'igbo-align[space]'`.",
-        )
+def _served(app: Path, environment: Mapping[str, str]) -> int:
+    """Run the app and return its exit code; it ends with this process, or it would hold the port for ever."""
+    child = subprocess.Popen([sys.executable, str(app)], env=environment)  # noqa: S603 - our own app
+    try:
+        return child.wait()
+    finally:
+        child.terminate()
+        try:
+            child.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+
+@contextmanager
+def _exit_on_sigterm() -> Generator[None]:
+    """Let SIGTERM end this process as an exception, so that what has to be done before is done."""
+
+    def exit_now(number: int, _frame: object) -> NoReturn:
+        raise typer.Exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():  # the only one that may
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, exit_now)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _board_of(submissions: Path | None, release: str, folder: Path) -> Path | None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..problems import problem
-from .console import print_json, print_problems, say_notice, stdout
+from .console import print_json, print_problems, say, say_notice, stdout
 from .options import JsonOption, ReleaseOption
 from .verification import check_receipt, print_flags, print_scores
 
@@ -29,7 +29,12 @@ def pack(
     from ..hub import load_release
     from ..submission.writing import pack as pack_submission
 
-    pack_submission(speech, text, card, load_release(release), out, ids)
+    loaded = load_release(release)
+    if ids is None:
+        _say_order(loaded)
+    written = pack_submission(speech, text, card, loaded, out, ids)
+    if len(out.parts) > 1 and out.resolve().parts[-2:] != Path(written.card.folder()).parts:
+        say(f"Note: in a folder of submissions this one has to lie as {written.card.folder()}, as its card says.")
     stdout.print(str(out), soft_wrap=True)
 
 
@@ -108,10 +113,12 @@ def leaderboard(
     if as_json:
         print_json(board.as_json())
         return
-    from .tables import leaderboard_table, reported_table
+    from .tables import leaderboard_table, reported_table, trust_lines
 
     say_notice(board.release)
     stdout.print(leaderboard_table(board, track))
+    if notes := trust_lines(board, track):
+        stdout.print("\n".join([*notes, ""]), soft_wrap=True, markup=False)
     stdout.print(reported_table())
 
 
@@ -128,6 +135,13 @@ def folder_of_submissions(folder: Path | None, repository: str | None) -> Abstra
             mend="Give one of the two.",
         )
     return hub_submissions(repository) if repository else nullcontext(folder or Path())
+
+
+def _say_order(release: Any) -> None:
+    """Nothing else tells rows in another order, sorted by id for example, from a system that finds nothing."""
+    test = int(release.is_test.sum())
+    counted = f"train {len(release.ids) - test}, then test {test}"
+    say(f"Without --ids rows are taken in release order: {counted}, from {release.ids[0]} to {release.ids[-1]}.")
 
 
 def _taken_in(folders: Sequence[Path], release: str) -> tuple[list[Any], Any]:

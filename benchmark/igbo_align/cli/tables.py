@@ -86,6 +86,18 @@ def leaderboard_table(board: Leaderboard, track: str) -> Table:
     return table
 
 
+def trust_lines(board: Leaderboard, track: str) -> list[str]:
+    """What a reader has to know of a row beside its numbers, a line for each row that has flags or is transductive."""
+    lines = []
+    for _, name, scores in board.rank_rows(track):
+        notes = list(dict.fromkeys(flag.code for flag in board.flags(name, scores)))
+        if method := scores.card["alignment"]["transductive"]:
+            notes.append(f"transductive ({method})")
+        if notes:
+            lines.append(f"{_system(scores)}: {', '.join(notes)}")
+    return lines
+
+
 def reported_table() -> Table:
     """The paper's own figures, apart from everything that was recomputed."""
     table = _table("Reported by the paper on waxal-igbo, track paper (not recomputed)")
@@ -173,4 +185,6 @@ def _number(value: float | None, metric: str) -> str:
 
 
 def _t_test(name: str, t: float | None, p: float | None) -> str:
-    return f"{name}: undefined" if t is None or p is None else f"{name}: t = {t:.2f}, p = {p:.3g}"
+    if t is None or p is None:
+        return f"{name}: undefined"
+    return f"{name}: t = {t:.2f}, {f'p = {p:.3g}' if p > 0 else 'p < 1e-300'}"  # nothing is impossible, only too small

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..extras import missing_library
 from ..files import canonical_json, sha256_of_bytes, sha256_of_file
 from ..problems import problem
 from .presets import expand_preset
@@ -82,11 +83,14 @@ def _commit_of(name: str, revision: str | None) -> str:
 def loading(name: str, load: Any) -> Any:
     """Run a library's loading code and turn whatever it raises into `encoder.unreadable`.
 
-    The libraries raise dozens of types with texts that hold paths and addresses; neither is shown.
+    The libraries raise dozens of types with texts that hold paths and addresses; neither is shown. A library that is
+    not installed is named.
     """
     try:
         return load()
     except Exception as error:
+        if absent := missing_library(error, name):
+            raise absent from error
         raise problem(
             "encoder.unreadable",
             name,

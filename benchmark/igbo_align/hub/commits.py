@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -60,6 +61,18 @@ class Committed:
 
 
 PATIENCE = Patience()
+
+
+def require_token(destination: Destination) -> None:
+    """Fail before any request if there is no token at all; what one may do is the Hub's to say.
+
+    Raises:
+        EnvironmentProblem: there is none (`environment.token`).
+    """
+    from huggingface_hub import get_token
+
+    if get_token() is None:
+        raise _not_allowed(destination)
 
 
 def ensure_repository(
@@ -173,6 +186,8 @@ class _ReadBackError(Exception):
 def persist(destination: Destination, attempt: Callable[[], Result], patience: Patience = PATIENCE) -> Result:
     """Call `attempt` until it returns; passing failures are waited out, all others end it.
 
+    A Hub that is not there when it is called first is none that fails in passing: no network, or another address.
+
     Raises:
         EnvironmentProblem: as `commit_files`.
     """
@@ -191,6 +206,8 @@ def persist(destination: Destination, attempt: Callable[[], Result], patience: P
             last = None
         except (httpx.HTTPError, HFValidationError, OSError) as error:  # the Hub's own errors are among the first two
             _raise_if_final(destination, error)
+            if number == 0 and _is_unreachable(error):
+                raise _unreachable(destination, error) from error
             last = error
     raise _unreachable(destination, last) from last
 
@@ -204,6 +221,15 @@ def _raise_if_final(destination: Destination, error: Exception) -> None:
         raise _not_allowed(destination, status) from error
     if isinstance(error, (HFValidationError, OfflineModeIsEnabled)) or (status and status not in _PASSING):
         raise _unreachable(destination, error) from error
+
+
+def _is_unreachable(error: BaseException | None) -> bool:
+    """Whether a name could not be looked up, or nobody listens there; clients wrap what the system said."""
+    while error is not None:
+        if isinstance(error, (socket.gaierror, ConnectionRefusedError)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def held_files(api: Any, destination: Destination, revision: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from ..problems import problem
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS, TRACKS
 from ..scoring.scores import Scores
-from .commits import PATIENCE, Committed, Destination, Patience, propose_files
+from .commits import PATIENCE, Committed, Destination, Patience, propose_files, require_token
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _METRICS = ("recall@1", "mrr")
@@ -107,11 +107,13 @@ def propose_eval_results(text: str, scores: Scores, repository: str, patience: P
     """
     from huggingface_hub import HfApi
 
+    destination = Destination(repository, "model")
+    require_token(destination)
     spec, system = scores.release.spec, scores.card["system"]
     path = f".eval_results/igbo-align-{spec.name}-{system['org']}__{system['name']}.yaml"
     title = f"Results of {system['org']}/{system['name']} on igbo-align {spec.name} {spec.version}"
     files, about = {path: text.encode()}, "Recomputed from vectors by igbo-align; every value names its interval."
-    return propose_files(HfApi(), Destination(repository, "model"), files, title, about, patience)
+    return propose_files(HfApi(), destination, files, title, about, patience)
 
 
 def _yaml(value: Any) -> str:

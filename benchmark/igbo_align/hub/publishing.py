@@ -10,7 +10,7 @@ from ..files import is_temporary, readable_json, sha256_of_bytes
 from ..problems import ProblemsFound, problem
 from ..scoring.leaderboard import board_text
 from .card import Publication, publication_card
-from .commits import PATIENCE, Committed, Destination, Patience, commit_files, ensure_repository
+from .commits import PATIENCE, Committed, Destination, Patience, commit_files, ensure_repository, require_token
 from .croissant import croissant
 from .evaluation import eval_yaml
 
@@ -54,6 +54,7 @@ def publish_release(publication: Publication, *, private: bool = False, patience
     from huggingface_hub import HfApi
 
     api, destination = HfApi(), Destination(publication.repository)
+    require_token(destination)
     ensure_repository(api, destination, private=private, patience=patience)
     title = f"{publication.release.spec.name} {publication.release.spec.version}"
     message = f"{title}, fingerprint {publication.release.fingerprint[:12]}"
@@ -79,6 +80,7 @@ def publish_folder(
     from huggingface_hub import HfApi
 
     api, destination = HfApi(), Destination(repository, "space")
+    require_token(destination)
     ensure_repository(api, destination, private=private, sdk=sdk, patience=patience)
     return commit_files(api, destination, files, "Publish", remove=_is_wheel, patience=patience)
 

@@ -15,7 +15,17 @@ from ..scoring.scores import Scores
 from ..submission.intake import take_in
 from ..submission.limits import Limits
 from ..submission.reading import CARD_FILE, read_files
-from .commits import PATIENCE, Committed, Destination, Patience, held_files, persist, propose_files, same_content
+from .commits import (
+    PATIENCE,
+    Committed,
+    Destination,
+    Patience,
+    held_files,
+    persist,
+    propose_files,
+    require_token,
+    same_content,
+)
 
 _SHOWN = ("recall@1", "recall@10", "mrr")
 
@@ -36,6 +46,7 @@ def submit(folder: Path, release: Release, repository: str, patience: Patience =
         ProblemsFound: the submission has problems, or its revision is taken by other vectors (`submission.exists`).
         EnvironmentProblem: the Hub cannot be reached (`environment.hub`), or refuses the token (`environment.token`).
     """
+    require_token(Destination(repository))
     scores = score(take_in(folder, release), release)
     read = read_files(folder, Limits(len(release.ids)))
     place = submission_place(scores.card["system"])
@@ -63,7 +74,12 @@ def refuse_taken(
     api: Any, destination: Destination, files: Mapping[str, bytes], place: str, patience: Patience
 ) -> None:
     """Raise `submission.exists` if main holds other files at this place: a new result is a new revision."""
-    held = persist(destination, lambda: held_files(api, destination, "main"), patience)
+
+    def attempt() -> dict[str, str]:
+        head = api.repo_info(destination.name, repo_type=destination.kind).sha  # fails at once where nobody answers
+        return held_files(api, destination, head)
+
+    held = persist(destination, attempt, patience)
     there = {path: name for path, name in held.items() if path.startswith(f"{place}/")}
     vectors_or_card = [path for path in files if not path.endswith(SCORES_FILE)]
     if there and not all(same_content(files[path], there.get(path)) for path in vectors_or_card):

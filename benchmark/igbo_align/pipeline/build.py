@@ -24,6 +24,7 @@ from ..encoders.jobs import SpeechJob
 from ..encoders.presets import prompt_of
 from ..encoders.settings import parse_settings
 from ..encoders.text_jobs import SentenceJob
+from ..extras import ENCODING, require_libraries
 from ..files import new_folder, readable_json, refuse_existing, sha256_of_file, write_text
 from ..problems import problem
 from ..progress import Progress, Report
@@ -59,8 +60,10 @@ def build_release(request: BuildRequest, progress: Progress, found: Found) -> Bu
 
     Raises:
         ProblemsFound: problems of the source or the encoders; nothing is written then.
+        EnvironmentProblem: the extra `build` is not installed (`environment.extra`).
     """
     refuse_existing(request.out)
+    require_libraries("build", "datasets", "sklearn", *ENCODING, *(["librosa"] if request.with_acoustics else []))
     spec = request.spec
     corpus = open_corpus(parse_addresses(request.source, request.config, request.revision), spec)
     speech_encoder = resolve_encoder(request.speech_encoder or spec.speech_encoder.id)

@@ -18,6 +18,7 @@ from ..encoders.settings import Settings
 from ..encoders.speech import SpeechEncoder
 from ..encoders.text import TextEncoder
 from ..encoders.text_jobs import SentenceJob, TextJob
+from ..extras import ENCODING, require_libraries
 from ..protocol.address import SourceTexts
 from ..protocol.spec import BenchmarkSpec
 
@@ -95,7 +96,9 @@ def jobs_of(request: EncodeRequest, spec: BenchmarkSpec) -> Generator[Jobs]:
 
     Raises:
         ProblemsFound: an encoder cannot be found, or there is no such device.
+        EnvironmentProblem: the extra `build` is not installed (`environment.extra`).
     """
+    require_libraries("encode", *ENCODING)
     device = choose_device(request.device)
     size = batch_size_on(device, request.batch_size)
     with ExitStack() as stack:

@@ -22,6 +22,7 @@ from ..encoders.identity import EncoderIdentity, resolve_encoder
 from ..encoders.jobs import SpeechJob
 from ..encoders.settings import parse_settings
 from ..encoders.text_jobs import SentenceJob
+from ..extras import ENCODING, require_libraries
 from ..problems import Problem, ProblemsFound, problem, shortened
 from ..progress import Progress
 from ..protocol.address import SourceTexts
@@ -79,9 +80,11 @@ def verify(submission: Submission, release: Release, request: VerifyRequest, pro
 
     Raises:
         ProblemsFound: `verify.impossible` or `verify.encoder`; or problems of the source and the encoders.
+        EnvironmentProblem: the extra `build` is not installed (`environment.extra`).
     """
     if not isinstance(submission.content, Embeddings):
         raise _impossible("a similarity matrix", "vectors, which encoders can be asked for again")
+    require_libraries("verify", *ENCODING)
     speech, text = aligned(submission, release)
     sha256 = content_sha256(submission, release)
     sample = draw_sample(sha256, release.ids, request.sample, request.salt)

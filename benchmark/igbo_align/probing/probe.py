@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from ..encoders.cache import VectorCache, default_cache_file
 from ..encoders.encoding import each_recording
 from ..encoders.identity import resolve_encoder
+from ..extras import ENCODING, require_libraries
 from ..pipeline.recordings import release_recordings
 from ..problems import problem
 from ..progress import Progress
@@ -54,7 +55,9 @@ def probe(request: ProbeRequest, release: Release, progress: Progress) -> ProbeR
 
     Raises:
         ProblemsFound: problems of the source or the encoder, or too little voice (`source.too_few`).
+        EnvironmentProblem: the extra `build` is not installed (`environment.extra`).
     """
+    require_libraries("probe", "librosa", *ENCODING)
     job = ObservationJob(resolve_encoder(request.speech_encoder), release.spec.audio)
     with progress("Encoding frames", len(release.ids)) as advance:
         recordings = release_recordings(release, request.source)

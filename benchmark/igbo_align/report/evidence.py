@@ -17,6 +17,7 @@ from ..diagnostics.failures import Failures, failure_track
 from ..metrics.retrieval import chance_standings, reciprocal_rank
 from ..probing.result import ProbeResult, parse_probe
 from ..problems import ProblemsFound
+from ..progress import Progress, silent_progress
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS, TRACKS
 from ..scoring.comparison import track_difference
@@ -119,7 +120,13 @@ class TrainingLog:
     mined_before: Sequence[int]
 
 
-def gather(folder: Path, release: Release, baselines: Path | None, probe: Path | None = None) -> Evidence:
+def gather(
+    folder: Path,
+    release: Release,
+    baselines: Path | None,
+    probe: Path | None = None,
+    progress: Progress = silent_progress,
+) -> Evidence:
     """Score a submission and the baselines that it is compared with.
 
     Args:
@@ -127,6 +134,7 @@ def gather(folder: Path, release: Release, baselines: Path | None, probe: Path |
         release: the benchmark.
         baselines: folder of submissions to compare with; None for the one that the submission lies in.
         probe: file that `igbo-align probe` wrote.
+        progress: opens a progress bar; none by default.
 
     Raises:
         ProblemsFound: problems of the submission, of a baseline that was asked for, or of the probe.
@@ -134,7 +142,7 @@ def gather(folder: Path, release: Release, baselines: Path | None, probe: Path |
     probed = parse_probe(read_regular_file(probe, _MAX_PROBE_BYTES), probe.name, release) if probe else None
     with Decoder() as decoder:
         submission = take_in(folder, release, decoder)
-        others = [score(item, release) for item in _others(folder, release, baselines, decoder)]
+        others = _others(folder, release, baselines, decoder, progress)
     return dataclasses.replace(_evidence(submission, release, others), probe=probed)
 
 
@@ -166,19 +174,25 @@ def shortened_text(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
-def _others(folder: Path, release: Release, baselines: Path | None, decoder: Decoder) -> list[Submission]:
+def _others(
+    folder: Path, release: Release, baselines: Path | None, decoder: Decoder, progress: Progress
+) -> list[Scores]:
     """The baselines, without the submission itself. Damaged neighbours only matter where they were asked for."""
     root = baselines or folder.resolve().parent.parent
     wanted = [path for path in submission_folders(root) if path.resolve() != folder.resolve()]
     if baselines is None:
         wanted = [path for path in wanted if path.parent.name.startswith("baselines__")]
-    found = []
-    for path in wanted:
-        try:
-            found.append(take_in(path, release, decoder))
-        except ProblemsFound:
-            if baselines is not None:
-                raise
+    found: list[Scores] = []
+    if not wanted:
+        return found
+    with progress("Scoring baselines", len(wanted)) as advance:
+        for path in wanted:
+            try:
+                found.append(score(take_in(path, release, decoder), release))
+            except ProblemsFound:
+                if baselines is not None:
+                    raise
+            advance(1)
     return found
 
 

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import __version__
 from ..files import new_folder, refuse_existing, write_bytes, write_text
+from ..problems import problem
+from ..progress import Progress, silent_progress
 from ..protocol.release import Release
-from .blocks import Document
+from .blocks import Document, Panel
 from .comparison import comparison_document
 from .evidence import gather, gather_alone
 from .html_page import html_page
 from .markdown_page import FIGURES_FOLDER, markdown_page
 from .sections import submission_document
-from .style import draw_panel, require_matplotlib
+from .style import Drawing, draw_panel, require_matplotlib
 
 HTML_SUFFIXES = (".html", ".htm")
 
 
 def write_report(
-    submission: Path, release: Release, out: Path, baselines: Path | None = None, probe: Path | None = None
+    submission: Path,
+    release: Release,
+    out: Path,
+    baselines: Path | None = None,
+    probe: Path | None = None,
+    progress: Progress = silent_progress,
 ) -> None:
     """Explain one submission.
 
@@ -29,24 +37,38 @@ def write_report(
         out: an `.html` file, which is written anew; or a folder, which must not exist.
         baselines: folder of submissions to compare with; by default the baselines beside the submission.
         probe: file that `igbo-align probe` wrote, to be shown too.
+        progress: opens a progress bar; none by default.
 
     Raises:
         ProblemsFound: problems of a submission, or the folder exists already (`folder.exists`).
+        UsageProblem: `out` has the suffix of a format that reports are not written in (`usage`).
         EnvironmentProblem: matplotlib is not installed (`environment.extra`).
     """
     _check(out)
-    _write(submission_document(gather(submission, release, baselines, probe)), release, out)
+    document = submission_document(gather(submission, release, baselines, probe, progress))
+    _write(document, release, out, progress)
 
 
-def write_comparison(first: Path, second: Path, release: Release, out: Path) -> None:
+def write_comparison(
+    first: Path, second: Path, release: Release, out: Path, progress: Progress = silent_progress
+) -> None:
     """Explain how two submissions differ; arguments and problems as of `write_report`."""
     _check(out)
-    _write(comparison_document(*(gather_alone(folder, release) for folder in (first, second))), release, out)
+    document = comparison_document(*(gather_alone(folder, release) for folder in (first, second)))
+    _write(document, release, out, progress)
 
 
 def _check(out: Path) -> None:
     """Fail before any work is done."""
     require_matplotlib()
+    if not _is_page(out) and out.suffix and not out.is_dir():
+        raise problem(
+            "usage",
+            "--out",
+            found=f"a file {out.suffix}",
+            expected="a file .html, or a new folder, whose name has no suffix",
+            mend="Name one of the two; a browser prints the page as PDF.",
+        )
     if not _is_page(out):
         refuse_existing(out)
 
@@ -55,12 +77,12 @@ def _is_page(out: Path) -> bool:
     return out.suffix.lower() in HTML_SUFFIXES
 
 
-def _write(document: Document, release: Release, out: Path) -> None:
+def _write(document: Document, release: Release, out: Path, progress: Progress) -> None:
     footer = (
         f"igbo-align {__version__}. {release.spec.name} {release.spec.version}, fingerprint {release.fingerprint}. "
         "Every number is recomputed from the submission; docs/diagnostics.md defines each of them."
     )
-    drawings = {panel.name: draw_panel(panel, with_png=not _is_page(out)) for panel in document.panels()}
+    drawings = _drawn(document.panels(), not _is_page(out), progress)
     if _is_page(out):
         write_text(out, html_page(document, drawings, footer))
         return
@@ -70,3 +92,12 @@ def _write(document: Document, release: Release, out: Path) -> None:
             figure = folder / FIGURES_FOLDER / name
             write_text(figure.with_suffix(".svg"), drawing.svg)
             write_bytes(figure.with_suffix(".png"), drawing.png or b"")
+
+
+def _drawn(panels: Sequence[Panel], with_png: bool, progress: Progress) -> dict[str, Drawing]:
+    drawings: dict[str, Drawing] = {}
+    with progress("Drawing figures", len(panels)) as advance:
+        for panel in panels:
+            drawings[panel.name] = draw_panel(panel, with_png)
+            advance(1)
+    return drawings

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import is_temporary
-from ..problems import problem
+from ..problems import Problem, problem
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS, TRACKS
 from ..statistics.bootstrap import bootstrap_means, percentile_interval, resample_counts
@@ -68,13 +68,16 @@ class Leaderboard:
             }
         )
 
+    def flags(self, name: str, scores: Scores) -> list[Problem]:
+        """The integrity flags of a row, that of vectors which other rows have too among them."""
+        return [*scores.flags, *same_as_flag(self.same_as.get(name, []))]
+
     def _trust(self, name: str, scores: Scores) -> dict[str, Any]:
         """How far a row can be trusted: badge, flags, what its card discloses, how often its submitter tried."""
-        flags = [*scores.flags, *same_as_flag(self.same_as.get(name, []))]
         submitter = scores.card["submitter"]
         return {
             "status": "verified" if name in self.verified else "scored",
-            "flags": [flag.as_json() for flag in flags],
+            "flags": [flag.as_json() for flag in self.flags(name, scores)],
             "class": "transductive" if scores.card["alignment"]["transductive"] else "inductive",
             "labels": _disclosures(scores.card["alignment"]),
             "submissions_of_submitter": sum(other.card["submitter"] == submitter for other in self.scores),

@@ -7,6 +7,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
@@ -81,12 +82,24 @@ def _org_name(value: str) -> str:
     return value
 
 
-Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$"), AfterValidator(_folder_name)]
+_NAME_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$"
+_URL_PATTERN = r"^[!#$%&*+,./0-9:;=?@A-Z_a-z~-]+$"
+_DAY_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_FINGERPRINT_PATTERN = r"^[0-9a-f]{64}$"
+#: Patterns in words, for people.
+_IN_WORDS = {
+    _NAME_PATTERN: "1 to 64 letters (a to z), digits, '.', '_' and '-', with a letter or digit at both ends",
+    _URL_PATTERN: "an address that starts with https://, without spaces, quotes, brackets or letters beyond a to z",
+    _DAY_PATTERN: "a date, YYYY-MM-DD",
+    _FINGERPRINT_PATTERN: "the 64 digits and letters a to f of the release's fingerprint",
+}
+
+Slug = Annotated[str, Field(pattern=_NAME_PATTERN), AfterValidator(_folder_name)]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain_text), AfterValidator(_trimmed)]
 Paragraph = Annotated[str, Field(max_length=2000), AfterValidator(_plain_text)]
-Url = Annotated[str, Field(max_length=300, pattern=r"^[!#$%&*+,./0-9:;=?@A-Z_a-z~-]+$"), AfterValidator(_https_url)]
-Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)]
-Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Url = Annotated[str, Field(max_length=300, pattern=_URL_PATTERN), AfterValidator(_https_url)]
+Day = Annotated[str, Field(pattern=_DAY_PATTERN), AfterValidator(_day)]
+Fingerprint = Annotated[str, Field(pattern=_FINGERPRINT_PATTERN)]
 
 
 class CardPart(BaseModel):
@@ -172,8 +185,8 @@ def parse_card(data: bytes, where: str = "submission.json") -> Card:
     try:
         return Card.model_validate(fields)
     except ValidationError as error:
-        problems = [_field_problem(item, where) for item in error.errors(include_url=False)]
-        raise ProblemsFound(problems[:_MAX_PROBLEMS]) from error
+        listed = error.errors(include_url=False)[:_MAX_PROBLEMS]
+        raise ProblemsFound([_field_problem(item, where) for item in listed]) from error
 
 
 def parse_json_object(data: bytes, where: str, max_bytes: int = MAX_CARD_BYTES) -> dict[str, Any]:
@@ -189,12 +202,12 @@ def parse_json_object(data: bytes, where: str, max_bytes: int = MAX_CARD_BYTES) 
         return dict(items)
 
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        value = None
+        value, found = json.loads(data.decode(), object_pairs_hook=unique, parse_constant=_no_number), "something else"
+    except (ValueError, RecursionError) as error:
+        value, found = None, _where_it_breaks(error)
     if not isinstance(value, dict):
         mend = "Write one JSON object in UTF-8; `python -m json.tool FILE` shows where it breaks."
-        raise ProblemsFound([Problem("card.json", where, "something else", "one JSON object", mend)])
+        raise ProblemsFound([Problem("card.json", where, found, "one JSON object", mend)])
     if duplicates:
         raise ProblemsFound(
             [
@@ -203,6 +216,19 @@ def parse_json_object(data: bytes, where: str, max_bytes: int = MAX_CARD_BYTES) 
             ]
         )
     return value
+
+
+def _where_it_breaks(error: Exception) -> str:
+    """The place in the text, without the words of the exception."""
+    match error:
+        case json.JSONDecodeError():
+            return f"no JSON at line {error.lineno}, column {error.colno}"
+        case UnicodeDecodeError():
+            before = error.object[: error.start].decode()
+            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+            return f"bytes that are not UTF-8 at line {line}, column {column}"
+        case _:
+            return "something else"
 
 
 def _no_number(name: str) -> NoReturn:
@@ -215,6 +241,21 @@ def _field_problem(error: Any, where: str) -> Problem:
     found, expected = {
         "missing": ("no such field", "the field"),
         "extra_forbidden": ("a field that the schema does not know", "only the fields of the schema"),
+        "string_pattern_mismatch": (printable(error.get("input")), _IN_WORDS.get(_pattern_of(error), "")),
     }.get(error["type"], (printable(error.get("input")), message[0].lower() + message[1:]))
     mend = "Docs: submitting.md lists every field of the card."
+    if error["type"] == "extra_forbidden" and (near := get_close_matches(str(error["loc"][-1]), _fields(error), n=1)):
+        mend = f"Did you mean `{near[0]}`? {mend}"
     return Problem("card.schema", where + printable(pointer).strip("'"), found, expected, mend)
+
+
+def _pattern_of(error: Any) -> str:
+    return error.get("ctx", {}).get("pattern", "")
+
+
+def _fields(error: Any) -> list[str]:
+    """Names of the fields that the part of the card has in which an error lies."""
+    part: Any = Card
+    for name in error["loc"][:-1]:
+        part = part.model_fields[name].annotation
+    return list(part.model_fields)

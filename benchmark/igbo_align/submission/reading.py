@@ -126,6 +126,8 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
     try:
         data, size = _read_at_most(path, max_bytes)
     except OSError as error:
+        if error.errno == errno.ENOENT:
+            raise _not_regular(path, "no such file", "Check the path.") from error
         raise _not_regular(path) if error.errno in _NOT_OURS else _unreadable(path) from error
     if size > max_bytes or len(data) > max_bytes:
         raise problem(
@@ -211,7 +213,7 @@ def _read_numbers(folder: Path, limits: Limits) -> tuple[FileFormat, bytes]:
             folder.name,
             found=" and ".join(present) or "none of these files",
             expected=f"exactly one of {', '.join(FORMATS)}",
-            mend="Keep one of them." if present else "Add one; `igbo-align pack` writes it from .npy files.",
+            mend="Keep one of them." if present else _how_to_get_numbers(folder),
         )
     data = read_regular_file(folder / name, limits.file_bytes)
     if not FORMATS[name].recognises(data):
@@ -223,6 +225,25 @@ def _read_numbers(folder: Path, limits: Limits) -> tuple[FileFormat, bytes]:
             mend="Rename the file, or write it again in this format.",
         )
     return FORMATS[name], data
+
+
+def _how_to_get_numbers(folder: Path) -> str:
+    """What to do about a folder without numbers; submissions below it are what was meant."""
+    for inner in _folders_in(folder):
+        for place in (inner, *_folders_in(inner)):
+            if os.path.lexists(place / CARD_FILE):
+                return f"Did you mean {place.relative_to(folder).as_posix()}?"
+    return "Add one; `igbo-align pack` writes it from .npy files."
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    """The first folders in a folder, by name; links are none."""
+    try:
+        with os.scandir(folder) as entries:
+            first = list(islice(entries, MAX_FOLDER_ENTRIES))
+    except OSError:
+        return []
+    return sorted(folder / item.name for item in first if item.is_dir(follow_symlinks=False))
 
 
 def as_numpy(raw: RawArray, name: str, where: str) -> NDArray[Any]:
@@ -242,14 +263,12 @@ def _check_characters(raw: RawArray, where: str) -> None:
         raise bad_ids(where, f"{int(bad.sum())} numbers that are no characters")
 
 
-def _not_regular(path: Path) -> ProblemsFound:
-    return problem(
-        "file.not_regular",
-        path.name,
-        found="a link, folder, device or a file that may not be read",
-        expected="a regular file",
-        mend="Copy the file itself into the folder.",
-    )
+def _not_regular(
+    path: Path,
+    found: str = "a link, folder, device or a file that may not be read",
+    mend: str = "Copy the file itself into the folder.",
+) -> ProblemsFound:
+    return problem("file.not_regular", path.name, found=found, expected="a regular file", mend=mend)
 
 
 def _unreadable(path: Path) -> ProblemsFound:

@@ -92,10 +92,9 @@ def check_vectors_values(name: str, vectors: NDArray[Any], ids: NDArray[np.str_]
         problems.append(_rows_problem("array.non_finite", name, ids[~finite], "finite numbers", "NaN or infinity"))
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow is a norm outside
         norms = np.sqrt((rows * rows).sum(axis=1))
-    low, high = NORM_RANGE
-    bad = finite & ~((norms >= low) & (norms <= high))
+    bad = finite & ~((norms >= NORM_RANGE[0]) & (norms <= NORM_RANGE[1]))
     if bad.any():
-        problems.append(_rows_problem("array.norm", name, ids[bad], f"norms of {low:g} to {high:g}", "a norm outside"))
+        problems.append(_norms_problem(name, ids, norms, bad))
     return problems
 
 
@@ -171,6 +170,19 @@ def _check_matrix(array: NDArray[Any], rows: int, where: str) -> list[Problem]:
 def _rows_problem(code: str, where: str, ids: NDArray[np.str_], expected: str, what: str) -> Problem:
     mend = "Look at what the encoder returned for these pairs, and encode them again."
     return Problem(code, where, f"{what} in {len(ids)} rows: {shortened(ids.tolist())}", expected, mend)
+
+
+def _norms_problem(name: str, ids: NDArray[np.str_], norms: NDArray[np.float64], bad: NDArray[np.bool_]) -> Problem:
+    """`array.norm`: the norms that were found, and in which rows; zeros are no matter of scale."""
+    lowest, highest = f"{norms[bad].min():.3g}", f"{norms[bad].max():.3g}"
+    found = f"a norm of {lowest}" if lowest == highest else f"norms of {lowest} to {highest}"
+    count = int(bad.sum())
+    where = f"in {count} row{'s'[: count != 1]}, first row {np.flatnonzero(bad)[0]} (counted from 0)"
+    zeros = "Look at what the encoder returned for these pairs: a vector of zeros has no direction."
+    mend = "Scale the vectors, for example each to unit length." if norms[bad].all() else zeros
+    low, high = NORM_RANGE
+    listed = f"{found} {where}: {shortened(ids[bad].tolist())}"
+    return Problem("array.norm", name, listed, f"norms of {low:g} to {high:g}", mend)
 
 
 def _unknown_hint(unknown: Sequence[str], known: set[str]) -> str:

@@ -62,6 +62,7 @@ def test_pack_validate_score_compare_and_rank(matrices, capsys):
     comparison = json.loads(capsys.readouterr().out)
     assert comparison["tracks"]["full"]["mrr"]["difference"] == 0
     assert run(["compare", str(out), str(out)]) == 0
+    assert f"igbo-align report {out} {out} --compare --out compare.html" in capsys.readouterr().err
     assert run(["leaderboard", str(out.parent.parent), "--out", str(matrices / "board.json")]) == 0
     printed = capsys.readouterr().out
     assert "tests/mine" in printed

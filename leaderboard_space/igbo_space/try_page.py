@@ -114,7 +114,7 @@ def how_to_submit(shown: Shown) -> str:
     release = shown.release.spec.name if shown.release.spec.name == "demo" else "ORG/RELEASE"
     return "\n".join(
         [
-            "pip install igbo-align",
+            "pip install igbo-align  # not on PyPI yet: take the wheel from this Space's files",
             "# card.json says what the system is: see docs/submitting.md",
             f"igbo-align pack --speech speech.npy --text text.npy --card card.json --release {release} \\",
             "    --out submissions/me__mine/1",

@@ -87,6 +87,7 @@ def compare(first: Path, second: Path, release: ReleaseOption = "demo", as_json:
         print_json(rounded(document | {"tracks": tracks}))
     else:
         stdout.print(comparison_table(names, comparisons))
+        say(f"Where they differ: igbo-align report {first} {second} --compare --out compare.html")
 
 
 def leaderboard(

@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# More processes than cores, for many tests wait; long files first, as tests/conftest.py orders them.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test check coverage mutants docs dist hooks fuzz bench clean
 
@@ -12,7 +14,7 @@ demo: .venv/base.stamp  ## Score the bundled submissions on the demo release and
 	$(BIN)/igbo-align leaderboard submissions --release demo
 
 test: .venv/test.stamp check  ## Lint, check types and run the whole suite.
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(PYTEST)
 
 check: .venv/test.stamp  ## Lint and check types.
 	$(BIN)/ruff check .
@@ -20,7 +22,7 @@ check: .venv/test.stamp  ## Lint and check types.
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 coverage: .venv/test.stamp  ## Run the suite and fail where it reaches less than 95 % of lines and branches.
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term-missing
+	$(PYTEST) --cov --cov-report term-missing
 
 mutants: .venv/test.stamp  ## Change the code of metrics, statistics and readers in 4,500 ways, and list what no test notices (hours).
 	$(PIP) mutmut==3.8.1

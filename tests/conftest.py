@@ -24,6 +24,21 @@ from real_data.encoders import fetch_encoders
 from real_data.fetching import REAL_DATA, RealDataUnavailable
 from real_data.prompts_corpus import build_prompts_corpus
 
+#: The files that take longest come first: what starts last decides when the suite ends.
+LONG = (
+    *("verify", "encoding_survives", "hub_ids", "hub_real_day", "real_data", "readme", "report", "space_browser"),
+    *(
+        "hub_submit",
+        "intake",
+        "additional_tables",
+        "shared_encoding",
+        "hub_publish",
+        "release",
+        "baselines",
+        "five_doors",
+    ),
+)
+
 
 def pytest_addoption(parser):
     parser.addoption("--decode-here", action="store_true", help="decode files in this process, where mutants live")
@@ -32,6 +47,11 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("--decode-here"):
         Decoder.decode = InProcessDecoder.decode
+
+
+def pytest_collection_modifyitems(items):
+    order = {f"test_{name}": place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,14 +32,15 @@ COMMANDS = (
     (["publish", "demo", "--repo", "tests/demo", "--dry-run"], set(), ""),
     (["submit", RIDGE, "--repo", "tests/board"], set(), ""),
     (["eval-results", RIDGE, "--dataset", f"tests/demo@{'0' * 40}"], set(), ""),
-    (["leaderboard", str(Path(RIDGE).parent.parent)], set(), ""),
+    (["leaderboard", "board"], set(), ""),
 )
 
 
 @pytest.fixture(scope="module")
 def user_folder(encoders_folder, corpus_folder):
-    """Where the encoders and the corpus lie."""
+    """Where the encoders, the corpus and a board of one system lie."""
     (encoders_folder / "corpus").symlink_to(corpus_folder)
+    shutil.copytree(RIDGE, encoders_folder / "board" / "baselines__ridge" / "1")
     return encoders_folder
 
 

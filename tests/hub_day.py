@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,15 @@ configs:
   - split: test
     path: "data/TTS/ibo/ibo-test-*"
 ---
+"""
+
+_RUN_ALL = """
+import contextlib, io, json
+from igbo_align.cli.app import run
+
+with contextlib.redirect_stdout(io.StringIO()):
+    codes = [run(command) for command in {commands!r}]
+print(json.dumps(codes))
 """
 
 
@@ -68,6 +78,10 @@ class Typist:
         done = self._run(sys.executable, "-c", text, **environment)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def codes(self, commands: Sequence[Sequence[str]], **environment: str) -> object:
+        """Exit codes of several commands of `igbo-align`, all in one process, which imports its libraries once."""
+        return self.code(_RUN_ALL.format(commands=[list(command) for command in commands]), **environment)
 
     def succeed(self, *arguments: str, **environment: str) -> str:
         """Run `igbo-align`, which must succeed; returns what it printed."""

@@ -22,17 +22,9 @@ COMMANDS = {
     "both": ["--spec", "igbo-speech", "--per-bucket", "10"],
     "pair": ["--source", "google/fleurs#yo_ng", "--source", "google/WaxalNLP#hau_tts"],
 }
+
+
 #: Runs commands and prints their exit codes.
-CODE = """
-import contextlib, io, json
-from igbo_align.cli.app import run
-
-with contextlib.redirect_stdout(io.StringIO()):
-    codes = [run(command) for command in {commands!r}]
-print(json.dumps(codes))
-"""
-
-
 def waxal_card(*configs: str) -> bytes:
     """The front matter with which google/WaxalNLP declares its configs."""
     lines = ["---", "configs:"]
@@ -69,7 +61,7 @@ def typed(hub, encoders_folder, tmp_path_factory):
     encoders = ["--speech-encoder", f"{tiny}/whisper", "--text-encoder", f"{tiny}/sentences", "--workers", "1"]
     commands = [["build", *corpora.FEW, *encoders, "--out", name, *how] for name, how in COMMANDS.items()]
     commands.append(["encode", *encoders, "--release", "both", "--out", "encoded"])
-    assert typist.code(CODE.format(commands=commands)) == [0] * len(commands)
+    assert typist.codes(commands) == [0] * len(commands)
     return typist.home, typist.downloads()
 
 

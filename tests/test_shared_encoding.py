@@ -22,14 +22,9 @@ def release(corpus_folder, encoders_folder, tmp_path_factory):
     tiny = encoders_folder / "tiny"
     models = ["--speech-encoder", str(tiny / "whisper"), "--text-encoder", str(tiny / "sentences")]
     build = ["build", "--source", str(corpus_folder), "--config", "ibo", "--per-bucket", "8", "--with-audio"]
-    before = os.environ.get("IGBO_ALIGN_CACHE")
-    os.environ["IGBO_ALIGN_CACHE"] = str(folder / "cache-of-the-build")
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IGBO_ALIGN_CACHE", str(folder / "cache-of-the-build"))
         assert run([*build, *models, "--workers", "1", "--out", str(folder / "release")]) == 0
-    finally:
-        os.environ.pop("IGBO_ALIGN_CACHE")
-        if before is not None:
-            os.environ["IGBO_ALIGN_CACHE"] = before
     # Another pooling than the build's, so that there is something left to do.
     encode = ["encode", *models, "--pooling", "masked-mean", "--workers", "1", "--release", str(folder / "release")]
     return folder, encode
@@ -39,9 +34,9 @@ def release(corpus_folder, encoders_folder, tmp_path_factory):
 def alone(release, tmp_path_factory):
     """The vectors that one process writes."""
     folder, encode = release
-    environment = os.environ | {"IGBO_ALIGN_CACHE": str(folder / "cache-of-one")}
-    command = [sys.executable, "-m", "igbo_align", *encode, "--out", str(folder / "alone")]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IGBO_ALIGN_CACHE", str(folder / "cache-of-one"))
+        assert run([*encode, "--out", str(folder / "alone")]) == 0
     return (folder / "alone" / "embeddings.parquet").read_bytes()
 
 

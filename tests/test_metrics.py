@@ -111,10 +111,18 @@ def test_similarity_ignores_scale_and_the_order_of_dimensions(seed, power):
     np.testing.assert_array_equal(similarity, moved)
 
 
-@pytest.mark.parametrize("bad", [np.zeros((2, 3)), np.array([[1.0, np.nan]]), np.array([[np.inf, 1.0]]), np.ones(3)])
-def test_vectors_that_cannot_be_normalised_raise(bad):
-    with pytest.raises(ValueError, match="expected"):
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("bad", [np.zeros((2, 3)), np.array([[1.0, np.nan]]), np.array([[np.inf, 1.0]])])
+def test_vectors_that_cannot_be_normalised_raise_and_warn_of_nothing(bad):
+    with pytest.raises(
+        ValueError, match=r"^expected finite vectors of positive length, found NaN, infinity or an all-"
+    ):
         unit_integers(bad)
+
+
+def test_vectors_have_two_axes():
+    with pytest.raises(ValueError, match=r"^expected an array with two axes \(n, d\), found 1$"):
+        unit_integers(np.ones(3))
 
 
 def test_norm_is_the_root_of_the_correctly_rounded_sum():

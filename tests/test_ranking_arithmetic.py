@@ -38,7 +38,7 @@ def test_the_error_bound_is_what_was_derived(d):
     """e <= u m + (d - 1) u ((m + |s|) / 2 + e), solved for e in fractions; m and |s| are at most the squared length."""
     unit, length = Fraction(1, 2**24), Fraction(2**25 + math.sqrt(d) / 2 + 3)
     remainders = 4 * length
-    for similarity in (0, 1, -(2**30), 2**49, 2**50):
+    for similarity in (0, 1, -(2**30), 2**49, 2**50, 2**52):
         whole = min(abs(similarity) + remainders, length**2)
         error = (unit * length**2 + (d - 1) * unit * (length**2 + whole) / 2) / (1 - (d - 1) * unit)
         found = product_error_bound(np.float64(similarity), d)
@@ -64,6 +64,18 @@ def test_quick_norms_round_like_exact_ones(scale):
     rows[:1000, 0] = 1 + stream.integers(0, 9, 1000) * 2.0**-23
     rows = (rows * np.float32(scale)).astype(np.float64)
     rows = rows[rows.any(axis=1)]
+    np.testing.assert_array_equal(unit_integers(rows), integer_rows(rows))
+
+
+def test_components_in_the_middle_between_two_whole_numbers_are_rounded_by_exact_norms():
+    """As near to the middle as float64 gets, quick norms would round some of them to the other side."""
+    stream = np.random.default_rng(14)
+    rows = stream.standard_normal((2000, 384))
+    middles = (stream.integers(2**18, 2**22, 2000) + 0.5) / 2**25
+    rows[:, 0] = 0
+    rows[:, 0] = middles * np.sqrt((rows * rows).sum(axis=1) / (1 - middles**2))
+    quick = np.rint(rows * (2.0**25 / np.sqrt(np.einsum("nd,nd->n", rows, rows)))[:, None])
+    assert (quick != integer_rows(rows)).any()
     np.testing.assert_array_equal(unit_integers(rows), integer_rows(rows))
 
 

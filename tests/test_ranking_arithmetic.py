@@ -79,6 +79,13 @@ def test_components_in_the_middle_between_two_whole_numbers_are_rounded_by_exact
     np.testing.assert_array_equal(unit_integers(rows), integer_rows(rows))
 
 
+@pytest.mark.filterwarnings("error")
+def test_sums_beyond_the_range_of_floats_are_infinite_and_warn_of_nothing():
+    largest = np.finfo(np.float64).max
+    sums = row_sums(np.array([[largest, largest], [np.inf, 1.0], [largest, 1.0], [np.nan, 1.0]]))
+    np.testing.assert_array_equal(sums, [np.inf, np.inf, largest, np.nan])
+
+
 def test_norms_of_numbers_whose_squares_underflow():
     rows = np.random.default_rng(13).standard_normal((200, 5)) * 10.0 ** np.linspace(-161, -130, 200)[:, None]
     np.testing.assert_array_equal(unit_integers(rows), integer_rows(rows))

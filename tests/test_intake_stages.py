@@ -26,7 +26,7 @@ from bad_inputs.small_release import (
     table,
     vectors,
 )
-from igbo_align.problems import EnvironmentProblem, ProblemsFound
+from igbo_align.problems import EnvironmentProblem, Problem, ProblemsFound
 from igbo_align.submission import intake, reading, validation
 from igbo_align.submission.card import parse_card
 from igbo_align.submission.intake import take_in
@@ -194,3 +194,51 @@ def test_a_folder_that_is_a_link_or_may_not_be_listed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(reading.os, "scandir", forbidden)
     assert [item.code for item in problems_of(folder)] == ["file.not_regular"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("lengths", "found", "mend"),
+    [
+        ([1, 2e6, 1], "a norm of 2e+06 in 1 row, first row 1 (counted from 0): 'b'", "Scale the vectors, for ex"),
+        (
+            [2e6, 1, 3e7],
+            "norms of 2e+06 to 3e+07 in 2 rows, first row 0 (counted from 0): 'a', 'c'",
+            "Scale the",
+        ),
+        ([1, 1, 0], "a norm of 0 in 1 row, first row 2 (counted from 0): 'c'", "Look at what the encoder returned"),
+        (
+            [0, 1e-7, 1],
+            "norms of 0 to 1e-07 in 2 rows, first row 0 (counted from 0): 'a', 'b'",
+            "Look at what",
+        ),
+    ],
+)
+def test_norms_that_are_too_short_or_too_long_are_told(lengths, found, mend):
+    rows = np.array(lengths)[:, None] * np.array([[0.6, 0.8]])
+    (problem,) = validation.check_vectors_values("speech", rows, np.array(list("abc")))
+    assert (problem.code, problem.where, problem.found) == ("array.norm", "speech", found)
+    assert problem.expected == "norms of 1e-06 to 1e+06"
+    assert problem.mend.startswith(mend)
+
+
+@pytest.mark.filterwarnings("error")
+def test_norms_at_the_limits_are_accepted_and_overflows_are_not():
+    limits = np.array([[1e-6], [1e6]])
+    assert validation.check_vectors_values("text", limits, np.array(list("ab"))) == []
+    (problem,) = validation.check_vectors_values("text", np.array([[1e200, 1e200], [1.0, 0.0]]), np.array(list("ab")))
+    assert problem.found == "a norm of inf in 1 row, first row 0 (counted from 0): 'a'"
+    largest = np.full((1, 2), np.finfo(np.float32).max, dtype=np.float32)
+    assert [item.code for item in validation.check_vectors_values("text", largest, np.array(["a"]))] == ["array.norm"]
+
+
+def test_types_that_are_no_numbers_are_told():
+    whole = ia.Embeddings(np.array(IDS), vectors().astype(np.int16), vectors())
+    (problem,) = validation.check_vectors_shape(whole)
+    assert problem == Problem(
+        "array.dtype",
+        "speech",
+        "numbers of type int16",
+        "float16 or float32",
+        "Convert with `array.astype('float32')`.",
+    )

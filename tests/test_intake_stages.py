@@ -30,6 +30,7 @@ from igbo_align.problems import EnvironmentProblem, Problem, ProblemsFound
 from igbo_align.submission import intake, reading, validation
 from igbo_align.submission.card import parse_card
 from igbo_align.submission.intake import take_in
+from igbo_align.submission.raw_arrays import RawArray
 
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
 CASES = {item.name: item for item in all_cases()}
@@ -242,3 +243,28 @@ def test_types_that_are_no_numbers_are_told():
         "float16 or float32",
         "Convert with `array.astype('float32')`.",
     )
+
+
+@pytest.mark.parametrize(("code", "is_character"), [(0x10FFFF, 1), (0x110000, 0), (0xD7FF, 1), (0xD800, 0), (0xDFFF, 0), (0xE000, 1)])  # fmt: skip
+@pytest.mark.parametrize("order", "<>")
+def test_the_first_and_last_characters_there_are(code, is_character, order):
+    raw = RawArray(f"{order}U1", (1,), fortran=False, content=np.array([code], f"{order}u4").tobytes())
+    if is_character:
+        reading._check_characters(raw, "ids")
+        return
+    with pytest.raises(ProblemsFound, match="1 numbers that are no characters"):
+        reading._check_characters(raw, "ids")
+
+
+def test_a_submission_below_the_folder_that_was_named_is_found(tmp_path):
+    (tmp_path / "elsewhere" / "x").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "x" / CARD).touch()
+    (tmp_path / "all" / "empty").mkdir(parents=True)
+    (tmp_path / "all" / "a-link").symlink_to(tmp_path / "elsewhere")
+    otherwise = "Add one; `igbo-align pack` writes it from .npy files."
+    assert reading._how_to_get_numbers(tmp_path / "all") == otherwise
+    assert reading._how_to_get_numbers(tmp_path / "nothing") == otherwise
+    (tmp_path / "all" / "me__mine" / "1").mkdir(parents=True)
+    (tmp_path / "all" / "me__mine" / "1" / CARD).touch()
+    assert reading._how_to_get_numbers(tmp_path / "all") == "Did you mean me__mine/1?"
+    assert reading._how_to_get_numbers(tmp_path / "all" / "me__mine") == "Did you mean 1?"

@@ -125,7 +125,11 @@ def _foreign(speech: Vectors, text: Vectors, release: Release) -> list[Problem]:
         return []
     sample = np.unique(np.linspace(0, len(speech) - 1, _SAMPLE).astype(np.int64))
     by_id = np.argsort(np.array(release.ids), kind="stable")
-    in_order, sorted_by_id = (_references(release, positions) for positions in (sample, by_id[sample]))
+    references = [release.embeddings(side, release.encoder_slugs(side)[0]) for side in ("speech", "text")]
+    in_order, sorted_by_id = (
+        [_within(unit_integers(reference[positions])) for reference in references]
+        for positions in (sample, by_id[sample])
+    )
     flags = []
     for where, vectors in (("speech", speech), ("text", text)):
         own = _within(vectors[sample])
@@ -139,14 +143,6 @@ def _foreign(speech: Vectors, text: Vectors, release: Release) -> list[Problem]:
             mend = "Check ids and inputs. Vectors made from ids, or shuffled ones, look like this."
             flags.append(Problem("flag.unrelated", where, found, f"at least {_UNRELATED_CKA}", mend))
     return flags
-
-
-def _references(release: Release, positions: NDArray[np.int64]) -> list[NDArray[np.float64]]:
-    """Similarities among some pairs, as the first reference encoder of each side sees them."""
-    return [
-        _within(unit_integers(release.embeddings(modality, release.encoder_slugs(modality)[0])[positions]))
-        for modality in ("speech", "text")
-    ]
 
 
 def _alignment(own: NDArray[np.float64], known: list[NDArray[np.float64]]) -> float:

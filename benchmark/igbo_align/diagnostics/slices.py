@@ -81,13 +81,12 @@ def members_of(release: Release) -> list[Members]:
     found += [Members("capitalised words", "with", capitalised), Members("capitalised words", "without", ~capitalised)]
     marks = (release.column("n_tone_marks") + release.column("n_dotted")) / np.maximum(release.column("n_chars"), 1)
     found += _by_diacritics(marks)
-    return [item for item in found if item.chosen.any() and not item.chosen.all()]
+    return _dividing(found)
 
 
 def among(slices: Sequence[Members], queries: NDArray[np.int64]) -> list[Members]:
     """The slices of some pairs only, (q,) positions; those that hold none or all of them are left out."""
-    found = [Members(item.kind, item.name, item.chosen[queries]) for item in slices]
-    return [item for item in found if item.chosen.any() and not item.chosen.all()]
+    return _dividing([Members(item.kind, item.name, item.chosen[queries]) for item in slices])
 
 
 def score_slices(
@@ -164,6 +163,11 @@ def mid_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[inverse]
+
+
+def _dividing(slices: Sequence[Members]) -> list[Members]:
+    """Slices that hold some but not all of the pairs."""
+    return [item for item in slices if item.chosen.any() and not item.chosen.all()]
 
 
 def _corrected(masks: Sequence[NDArray[np.bool_]], ranks: NDArray[np.float64]) -> list[tuple[float, float]]:

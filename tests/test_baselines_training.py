@@ -184,5 +184,5 @@ def test_without_matplotlib_the_log_names_the_extra(tmp_path, monkeypatch):
         draw_training_log({}, tmp_path / "curve.png")
     (problem,) = caught.value.problems
     assert (problem.code, problem.where) == ("environment.extra", "matplotlib")
-    assert (problem.found, problem.expected) == ("no library for drawing", "the extra `report`")
+    assert (problem.found, problem.expected) == ("no matplotlib", "the extra `report`")
     assert problem.mend == "Install it: pip install 'igbo-align[report]'."

@@ -234,7 +234,7 @@ def test_without_datasets_the_extra_is_named(tmp_path, monkeypatch):
     assert problem_of(str(tmp_path), ia.load_spec("custom")) == {
         "code": "environment.extra",
         "where": "datasets",
-        "found": "no library for reading corpora",
+        "found": "no datasets",
         "expected": "the extra `build`",
         "mend": "Install it: pip install 'igbo-align[build]'.",
     }

@@ -17,7 +17,6 @@ from igbo_align.protocol.spec import DIRECTIONS, TRACKS
 
 mteb = importlib.import_module("mteb") if os.environ.get("CI") else pytest.importorskip("mteb")
 
-from igbo_align.doors import mteb_encode  # noqa: E402 - only where mteb is installed
 from igbo_align.doors.mteb_scores import mteb_scores, rows_scores  # noqa: E402
 from igbo_align.doors.mteb_tasks import IgboAlignS2T, IgboAlignT2S  # noqa: E402
 from mteb.models.abs_encoder import AbsEncoder  # noqa: E402
@@ -250,10 +249,15 @@ def test_a_package_that_the_model_needs_is_named(with_audio, tmp_path, monkeypat
     assert not out.exists()
 
 
-def test_without_mteb_the_extra_is_named(monkeypatch):
+def test_without_mteb_the_extra_is_named(with_audio, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "mteb", None)
-    with pytest.raises(ia.EnvironmentProblem, match="igbo-align"):
-        mteb_encode._mteb()
+    out = tmp_path / "submission"
+    assert run(["encode", "--mteb-model", "a/b", "--release", str(with_audio), "--out", str(out)]) == 4
+    assert (
+        "environment.extra --mteb-model found no mteb expected the extra `mteb` mend "
+        "Install it: pip install 'igbo-align[mteb]'."
+    ) in " ".join(capsys.readouterr().err.split())
+    assert not out.exists()
 
 
 def test_the_documented_snippet_runs(monkeypatch, capsys):

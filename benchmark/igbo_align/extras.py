@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+from typing import Any
 
 from .problems import ProblemsFound, problem
 
@@ -34,7 +36,24 @@ def require_libraries(where: str, *names: str) -> None:
     """
     for name in names:
         if not is_installed(name):
-            raise _absent(name, where)
+            raise absent(name, where)
+
+
+def imported(name: str, where: str = "") -> Any:
+    """An optional library, or a module of one, imported now.
+
+    Args:
+        name: as in an import, such as `matplotlib.figure`.
+        where: what needs it; the library itself by default.
+
+    Raises:
+        EnvironmentProblem: it is not installed (`environment.extra`).
+    """
+    library = name.partition(".")[0]
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise absent(library, where or library) from error
 
 
 def missing_library(error: BaseException, where: str = "this command") -> ProblemsFound | None:
@@ -42,7 +61,7 @@ def missing_library(error: BaseException, where: str = "this command") -> Proble
     if not isinstance(error, ModuleNotFoundError):
         return None
     name = (error.name or "").partition(".")[0].replace("-", "_")  # of a distribution, where its version was asked for
-    return _absent(name, where) if name in _EXTRAS else None
+    return absent(name, where) if name in _EXTRAS else None
 
 
 def is_installed(name: str) -> bool:
@@ -53,8 +72,15 @@ def is_installed(name: str) -> bool:
         return False
 
 
-def _absent(name: str, where: str) -> ProblemsFound:
-    extra = _EXTRAS[name]
+def absent(name: str, where: str, extra: str = "") -> ProblemsFound:
+    """The problem of a library that is not installed.
+
+    Args:
+        name: of the library.
+        where: what needs it.
+        extra: that brings it there; by default the one that brings it for the most.
+    """
+    extra = extra or _EXTRAS[name]
     return problem(
         "environment.extra",
         where,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..extras import imported
 from ..files import write_atomically
-from ..problems import problem
 
 #: Key in the log, what to call the line, its colour and its marker.
 _LINES = (
@@ -52,14 +52,4 @@ def _write(axes: Any, text: str, place: tuple[float, float], **style: Any) -> No
 
 
 def _figure() -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise problem(
-            "environment.extra",
-            "matplotlib",
-            found="no library for drawing",
-            expected="the extra `report`",
-            mend="Install it: pip install 'igbo-align[report]'.",
-        ) from error
-    return Figure(figsize=(7, 4), layout="constrained")
+    return imported("matplotlib.figure").Figure(figsize=(7, 4), layout="constrained")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..extras import is_installed
+from ..extras import absent, is_installed
 from ..files import new_folder, readable_json, write_text
 from ..problems import EnvironmentProblem, Problem, ProblemsFound
 from ..progress import Progress
@@ -124,8 +124,7 @@ def _obstacle(baseline: Baseline, inputs: Inputs, sources: Sources) -> Problem |
         found, mend = f"{speech} dimensions of speech, {text} of text", "Use a baseline that learns a map."
         return Problem("array.dim_mismatch", baseline.name, found, "equally many", mend)
     if baseline.is_trained and not is_installed("torch"):
-        mend = "Install it: pip install 'igbo-align[baselines]'."
-        return Problem("environment.extra", baseline.name, "no torch", "the extra `baselines`", mend)
+        return absent("torch", baseline.name, "baselines").problems[0]
     return None
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..extras import imported
 from ..problems import problem, shortened
-from .libraries import guarded, require_datasets
+from .library_errors import guarded
 
 _SHARD = re.compile(r"(?:(?P<config>.+)-)?(?P<split>train|validation|test)-\d{5}(?:-of-\d{5})?\.parquet")
 _SPLIT_FOLDERS = ("train", "validation", "test")
@@ -128,7 +129,7 @@ def _base(folder: Path, config: str | None) -> Path:
 
 def _inferred_splits(folder: Path, kind: str) -> dict[Path, str]:
     """Split of every file, as `datasets` infers it from the names of folders and files."""
-    datasets = require_datasets()
+    datasets = imported("datasets")
     # The name of the folder is read as a pattern.
     escaped = glob.escape(str(folder))
     builder = guarded(lambda: datasets.load_dataset_builder(kind, data_dir=escaped), folder.name)

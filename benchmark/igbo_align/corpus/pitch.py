@@ -5,12 +5,10 @@ Mauch and Dixon 2014, doi:10.1109/ICASSP.2014.6853678.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problems import problem
+from ..extras import imported
 
 #: Time from one estimate to the next, in seconds. Estimate i is about the moment i * HOP_S.
 HOP_S = 0.01
@@ -35,7 +33,7 @@ def pitch_hz(waveform: NDArray[np.float32], sampling_rate_hz: int) -> NDArray[np
     Raises:
         EnvironmentProblem: librosa is not installed (`environment.extra`).
     """
-    f0, voiced, _ = require_librosa().pyin(
+    f0, voiced, _ = imported("librosa").pyin(
         waveform.astype(np.float64),
         fmin=LOWEST_HZ,
         fmax=HIGHEST_HZ,
@@ -49,18 +47,3 @@ def pitch_hz(waveform: NDArray[np.float32], sampling_rate_hz: int) -> NDArray[np
 def semitones(hz: NDArray[np.float64]) -> NDArray[np.float64]:
     """Frequencies, (n,), in semitones above 1 Hz: 12 log2(f)."""
     return 12 * np.log2(hz)
-
-
-def require_librosa() -> Any:
-    """The library, or a problem that names the extra to install."""
-    try:
-        import librosa
-    except ImportError as error:
-        raise problem(
-            "environment.extra",
-            "librosa",
-            found="no library for measuring sound",
-            expected="the extra `build`",
-            mend="Install it: pip install 'igbo-align[build]'.",
-        ) from error
-    return librosa

@@ -12,13 +12,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from ..extras import imported
 from ..files import canonical_json, sha256_of_bytes, sha256_of_file
 from ..problems import problem, shortened
 from ..protocol.address import Address, source_names
 from ..protocol.spec import BenchmarkSpec, Source, known_source
 from .folders import METADATA, FolderFiles, find_files
 from .layouts import Reader, Record, reader_of
-from .libraries import guarded, require_datasets
+from .library_errors import guarded
 
 #: Rows that are read at once from a parquet file; recordings are large.
 _BATCH_ROWS = 16
@@ -163,7 +164,7 @@ def _open(address: Address, spec: Source) -> OpenedSource:
 
 
 def _open_folder(folder: Path, config: str | None, splits: tuple[str, ...]) -> OpenedSource:
-    require_datasets().disable_progress_bars()  # of finding local files; a download from the Hub shows its own
+    imported("datasets").disable_progress_bars()  # of finding local files; a download from the Hub shows its own
     found = find_files(folder.resolve(), config, splits)
     tables = [_parquet_table(path, split, found.root) for split, paths in found.tables.items() for path in paths]
     tables += _metadata_tables(found)
@@ -182,7 +183,7 @@ def _open_folder(folder: Path, config: str | None, splits: tuple[str, ...]) -> O
 
 def _parquet_table(path: Path, split: str, root: Path) -> Table:
     where = path.relative_to(root).as_posix()
-    features = guarded(lambda: require_datasets().Features.from_arrow_schema(pq.read_schema(path)), where)
+    features = guarded(lambda: imported("datasets").Features.from_arrow_schema(pq.read_schema(path)), where)
     reader = reader_of(features, where, root, root)
     return Table(where, ParquetRows(path, list(reader.columns.values())), reader, lambda _: split)
 
@@ -201,7 +202,7 @@ def _metadata_tables(found: FolderFiles) -> list[Table]:
 
 def _csv_options(path: Path, where: str) -> dict[str, Any]:
     """CSV cells are text: no `NA` becomes a missing value, and no id loses its zeros."""
-    datasets = require_datasets()
+    datasets = imported("datasets")
 
     def header() -> list[str]:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -213,7 +214,7 @@ def _csv_options(path: Path, where: str) -> dict[str, Any]:
 
 def _streamed(kind: str, path: Path, where: str, **options: Any) -> Any:
     """A file as a streamed dataset whose columns are known."""
-    datasets = require_datasets()
+    datasets = imported("datasets")
     files = [glob.escape(str(path))]  # names are read as patterns
     opened = guarded(
         lambda: datasets.load_dataset(kind, data_files=files, split="train", streaming=True, **options), where
@@ -251,7 +252,7 @@ def _open_hub(address: Address, spec: Source) -> OpenedSource:
 
 def _from_hub(dataset: str, config: str | None, revision: str, known: Source | None) -> Any:
     """Split -> opened table, every file of it fetched."""
-    datasets = require_datasets()
+    datasets = imported("datasets")
     if known is None or known.files is None:
         return guarded(lambda: datasets.load_dataset(dataset, config, revision=revision), dataset, hub=True)
     if config is None:
@@ -271,7 +272,7 @@ def _table(
     dataset: Any, where: str, split_of: Callable[[str | None], str], root: Path | None = None, base: Path | None = None
 ) -> Table:
     """A table of the `datasets` library, with bytes instead of decoded audio and only the columns that are read."""
-    datasets = require_datasets()
+    datasets = imported("datasets")
     reader = reader_of(dataset.features or {}, where, root, base)
     audio = reader.columns.get("audio")
     if audio is not None and isinstance(dataset.features[audio], datasets.Audio):

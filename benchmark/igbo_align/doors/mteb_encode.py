@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..encoders.identity import loading
+from ..extras import imported
 from ..files import readable_json, refuse_existing
 from ..pipeline.encode_card import untrained_card
 from ..problems import problem
@@ -53,7 +54,7 @@ def encode_with_mteb(
         EnvironmentProblem: mteb, or a package that the model needs, is not installed (`environment.extra`).
     """
     refuse_existing(out)
-    mteb = _mteb()
+    mteb = imported("mteb", "--mteb-model")
     from .mteb_tasks import IgboAlignS2T
 
     task = IgboAlignS2T(release, ("full",), source)
@@ -81,20 +82,6 @@ def _disclosed(card: dict[str, Any], meta: Any) -> dict[str, Any]:
     card["system"] |= {"licence": str(meta.license or "see the model"), "n_parameters": meta.n_parameters}
     card["alignment"]["other_training_data"] = ", ".join(sorted(meta.training_datasets or ()))[:_MAX_DATASETS]
     return card
-
-
-def _mteb() -> Any:
-    try:
-        import mteb
-    except ImportError as error:
-        raise problem(
-            "environment.extra",
-            "--mteb-model",
-            found="no mteb",
-            expected="the extra `mteb`",
-            mend="Install it with `pip install 'igbo-align[mteb,build]'`.",
-        ) from error
-    return mteb
 
 
 def _require_packages(meta: Any) -> None:

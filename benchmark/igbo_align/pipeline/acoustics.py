@@ -14,9 +14,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..corpus.audio import load_waveform
-from ..corpus.pitch import HOP_S, hop_samples, pitch_hz, require_librosa, semitones
+from ..corpus.pitch import HOP_S, hop_samples, pitch_hz, semitones
 from ..encoders.cache import cache_key
 from ..encoders.jobs import prepared_audio, versions
+from ..extras import imported
 from ..protocol.spec import Audio
 
 #: Part of every cache key and of the manifest: raise it when code changes a number.
@@ -79,7 +80,7 @@ class AcousticsJob:
 
     def check(self) -> None:
         """Fail before any worker starts if librosa is not installed (`environment.extra`)."""
-        require_librosa()
+        imported("librosa")
 
     def vector(self, data: bytes) -> NDArray[np.float32]:
         """The measures of one recording's encoded bytes, (2, 6): the numbers, and whether each is known."""
@@ -128,7 +129,7 @@ def measure(waveform: NDArray[np.float32], sampling_rate_hz: int) -> Acoustics:
 
 def level_db(waveform: NDArray[np.float32], sampling_rate_hz: int, window_s: float) -> NDArray[np.float64]:
     """Mean power of (samples,) in windows around the moments of `pitch_hz`, in dB, at least -100, (moments,)."""
-    rms = require_librosa().feature.rms(
+    rms = imported("librosa").feature.rms(
         y=waveform.astype(np.float64),
         frame_length=round(window_s * sampling_rate_hz),
         hop_length=hop_samples(sampling_rate_hz),

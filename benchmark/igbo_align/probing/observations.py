@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..corpus.audio import load_waveform
-from ..corpus.pitch import HOP_S, hop_samples, pitch_hz, require_librosa, semitones
+from ..corpus.pitch import HOP_S, hop_samples, pitch_hz, semitones
 from ..encoders.cache import cache_key
 from ..encoders.identity import EncoderIdentity
 from ..encoders.jobs import prepared_audio, versions
 from ..encoders.speech import load_speech_encoder
+from ..extras import imported
 from ..protocol.spec import Audio
 
 #: Part of every cache key: raise it when code changes an observation.
@@ -49,7 +50,7 @@ class ObservationJob:
 
     def check(self) -> None:
         """Fail before any worker starts if the model or librosa is not there."""
-        require_librosa()
+        imported("librosa")
         load_speech_encoder(self.encoder)
 
     def widths(self) -> list[int]:
@@ -100,7 +101,7 @@ def states_at(states: NDArray[np.float32], moments: NDArray[np.float64]) -> NDAr
 
 def log_mel(waveform: NDArray[np.float32], sampling_rate_hz: int) -> NDArray[np.float64]:
     """Powers of ten of 80 mel bands at the moments of `pitch_hz`, (t, 80), at most eight below the loudest."""
-    power = require_librosa().feature.melspectrogram(
+    power = imported("librosa").feature.melspectrogram(
         y=waveform.astype(np.float64),
         sr=sampling_rate_hz,
         n_fft=round(_MEL_WINDOW_S * sampling_rate_hz),

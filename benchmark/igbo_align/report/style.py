@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..problems import problem
+from ..extras import imported
 from .blocks import Panel
 
 #: Role -> (colour on a light page, on a dark page). Figures are drawn in the light colours; in HTML each becomes a
@@ -99,28 +99,13 @@ def _widen_points(axes: Any) -> None:
             set_limits(middle - 0.05, middle + 0.05)
 
 
-def require_matplotlib() -> None:
-    """Raise `environment.extra` unless matplotlib is installed."""
-    with _matplotlib():
-        pass
-
-
 @contextmanager
 def _matplotlib() -> Generator[Any]:
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise problem(
-            "environment.extra",
-            "report",
-            found="no library for figures",
-            expected="the extra `report`",
-            mend="Install it: pip install 'igbo-align[report]'.",
-        ) from error
+    figure = imported("matplotlib.figure", "report").Figure
+    mpl = imported("matplotlib", "report")
     with mpl.rc_context(_SETTINGS), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # shown as a box, not as a warning
-        yield Figure
+        yield figure
 
 
 def inline_svg(svg: str, prefix: str) -> str:

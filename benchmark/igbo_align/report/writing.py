@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import __version__
+from ..extras import imported
 from ..files import new_folder, refuse_existing, write_bytes, write_text
 from ..problems import problem
 from ..progress import Progress, silent_progress
@@ -16,7 +17,7 @@ from .evidence import gather, gather_alone
 from .html_page import html_page
 from .markdown_page import FIGURES_FOLDER, markdown_page
 from .sections import submission_document
-from .style import Drawing, draw_panel, require_matplotlib
+from .style import Drawing, draw_panel
 
 HTML_SUFFIXES = (".html", ".htm")
 
@@ -60,7 +61,7 @@ def write_comparison(
 
 def _check(out: Path) -> None:
     """Fail before any work is done."""
-    require_matplotlib()
+    imported("matplotlib", "report")
     if not _is_page(out) and out.suffix and not out.is_dir():
         raise problem(
             "usage",

@@ -1,28 +1,13 @@
-"""The `datasets` library: found or named as missing, and its errors turned into problems."""
+"""Errors of the `datasets` library, turned into problems."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..problems import problem
 
 T = TypeVar("T")
-
-
-def require_datasets() -> Any:
-    """The `datasets` library, or a problem that names the extra to install."""
-    try:
-        import datasets
-    except ImportError as error:
-        raise problem(
-            "environment.extra",
-            "datasets",
-            found="no library for reading corpora",
-            expected="the extra `build`",
-            mend="Install it: pip install 'igbo-align[build]'.",
-        ) from error
-    return datasets
 
 
 def guarded(action: Callable[[], T], where: str, hub: bool = False) -> T:

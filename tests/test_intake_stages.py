@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -30,6 +31,7 @@ from igbo_align.problems import EnvironmentProblem, Problem, ProblemsFound
 from igbo_align.submission import intake, reading, validation
 from igbo_align.submission.card import parse_card
 from igbo_align.submission.intake import take_in
+from igbo_align.submission.limits import MAX_FOLDER_ENTRIES
 from igbo_align.submission.raw_arrays import RawArray
 
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -187,14 +189,59 @@ def test_a_disk_that_fails_is_the_environment_not_the_submission(number, tmp_pat
 def test_a_folder_that_is_a_link_or_may_not_be_listed(tmp_path, monkeypatch):
     folder = make(tmp_path / "folder", {CARD: card(), PARQUET: VALID[PARQUET]})
     (tmp_path / "link").symlink_to(folder)
-    assert [item.code for item in problems_of(tmp_path / "link")] == ["folder.missing"]
-    assert [item.code for item in problems_of(tmp_path / "nowhere")] == ["folder.missing"]
+    mend = "Check the path; `igbo-align pack` makes a submission folder."
+    for name, found in (("link", "a link"), ("nowhere", "no such folder")):
+        expected = Problem("folder.missing", name, found, "a submission folder", mend)
+        assert problems_of(tmp_path / name) == (expected,)
 
     def forbidden(_path):
         raise PermissionError(13, "no")
 
     monkeypatch.setattr(reading.os, "scandir", forbidden)
     assert [item.code for item in problems_of(folder)] == ["file.not_regular"]
+
+
+def test_a_folder_may_hold_as_many_files_as_allowed(tmp_path):
+    most = {f"{number}.log": b"" for number in range(MAX_FOLDER_ENTRIES - 2)}
+    folder = make(tmp_path / "folder", {CARD: card(), PARQUET: VALID[PARQUET]} | most)
+    take_in(folder, release())
+    (folder / "one-more").touch()
+    (problem,) = problems_of(folder)
+    assert (problem.code, problem.found) == ("folder.extra", f"more than {MAX_FOLDER_ENTRIES} files")
+
+
+@pytest.mark.parametrize("look", [reading._check_folder, reading._folders_in])
+def test_a_folder_without_end_is_not_listed_to_its_end(look, tmp_path, monkeypatch):
+    seen = []
+    (tmp_path / "file").touch()
+    with os.scandir(tmp_path) as entries:
+        entry = next(entries)
+
+    def many(_path):
+        return contextlib.nullcontext(seen.append(1) or entry for _ in range(3 * MAX_FOLDER_ENTRIES))
+
+    monkeypatch.setattr(reading.os, "scandir", many)
+    with contextlib.suppress(ProblemsFound):
+        look(tmp_path)
+    assert 0 < len(seen) <= MAX_FOLDER_ENTRIES + 1
+
+
+def test_a_path_without_a_file_is_told(tmp_path):
+    with pytest.raises(ProblemsFound) as caught:
+        reading.read_regular_file(tmp_path / "nothing.npy", 10)
+    expected = Problem("file.not_regular", "nothing.npy", "no such file", "a regular file", "Check the path.")
+    assert caught.value.problems == (expected,)
+
+
+@pytest.mark.parametrize("descr", ["<f4", ">f4", ">f2", "<f8", "|i1"])
+@pytest.mark.parametrize("fortran", [False, True])
+def test_arrays_arrive_in_native_byte_order_and_row_by_row(descr, fortran):
+    written = np.array([[1, 2, 3], [4, 5, 6]], descr)
+    content = written.tobytes("F" if fortran else "C")
+    array = reading.as_numpy(RawArray(descr, (2, 3), fortran, content), "speech", PARQUET)
+    np.testing.assert_array_equal(array, [[1, 2, 3], [4, 5, 6]])
+    assert array.dtype.isnative
+    assert array.flags.c_contiguous
 
 
 @pytest.mark.filterwarnings("error")

@@ -24,6 +24,7 @@ import pytest
 from igbo_align.cli import space as cli_space
 from igbo_align.cli.app import run
 from igbo_align.problems import ProblemsFound
+from igbo_align.report.pair_names import pair_names
 from igbo_space import source
 from igbo_space.audio import players
 from igbo_space.board_table import board_csv, board_html, board_json
@@ -269,6 +270,27 @@ def test_recordings_are_heard_where_the_release_holds_them(shown, tmp_path):
     assert "data:audio/wav;base64," in heard[worst[0]["id"]]
     assert "data:audio/mpeg;base64," in heard[worst[1]["id"]]
     assert players(shown.release, [worst[0]["id"]]) == {}
+
+
+def test_pairs_are_named_alike_on_every_page(shown):
+    names = pair_names(shown.release)
+    view = View(first="baselines__attentive/1", second="baselines__cca/1", system="baselines__ridge/1")
+    for page in (compare_html(shown, view), system_html(shown, view)):
+        assert sum(f">{name}<" in page for name in names) > 10
+
+
+def test_a_pair_is_named_by_its_words_or_else_by_its_length(shown):
+    pairs = shown.release.pairs.slice(0, 3)
+    columns = {"text": [None, None, "ọ" * 61], "n_words": [1, 2, 1], "duration_s": [0.54, 1.0, 2.0]}
+    for name, values in columns.items():
+        at = pairs.schema.get_field_index(name)
+        pairs = pairs.set_column(at, pairs.schema.field(at), pa.array(values, pairs.schema.field(at).type))
+    ids = shown.release.ids
+    assert pair_names(replace(shown.release, pairs=pairs, pools={})) == [
+        f"1 word, 0.5 s ({ids[0]})",
+        f"2 words, 1.0 s ({ids[1]})",
+        f"{'ọ' * 59}… ({ids[2]})",
+    ]
 
 
 def test_a_citation_holds_no_braces_of_strangers(shown):

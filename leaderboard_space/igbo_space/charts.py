@@ -16,7 +16,7 @@ _WIDE = 460
 
 @dataclass(frozen=True)
 class Point:
-    """A query: expected ranks with the first and the second system, and its id."""
+    """A query: expected ranks with the first and the second system, and the name of its pair."""
 
     first: float
     second: float

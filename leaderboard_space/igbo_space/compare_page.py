@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from igbo_align.diagnostics.slices import SMALL_SLICE, members_of
 from igbo_align.report.markup import Html, element, joined
+from igbo_align.report.pair_names import pair_names
 from numpy.typing import NDArray
 
 from .charts import Point, scatter
@@ -32,9 +33,10 @@ def compare_html(shown: Shown, view: View) -> Html:
     ranks = [shown.board.ranks(name, view.track, direction) for name in names]
     titles = [shown.records[name].title for name in names]
     queries = shown.release.queries(view.track)
-    ids = [shown.release.ids[i] for i in queries]
+    every = pair_names(shown.release)
+    pairs = [every[i] for i in queries]
     where = f"track {view.track}, {label('direction.' + view.direction, view.lang)}"
-    points = [Point(float(a), float(b), name) for a, b, name in zip(*ranks, ids, strict=True)]
+    points = [Point(float(a), float(b), name) for a, b, name in zip(*ranks, pairs, strict=True)]
     highest = max(float(max(ranks[0].max(), ranks[1].max())), 10)
     drawn = element(
         "figure",
@@ -48,7 +50,7 @@ def compare_html(shown: Shown, view: View) -> Html:
     return joined(
         _verdict(shown, view, names, titles, ranks),
         element("div", drawn, slices, class_="pair"),
-        _flips(ids, ranks, titles),
+        _flips(pairs, ranks, titles),
     )
 
 
@@ -77,7 +79,7 @@ def _verdict(
     return element("p", text, class_="finding")
 
 
-def _flips(ids: Sequence[str], ranks: Sequence[NDArray[np.float64]], titles: Sequence[str]) -> Html:
+def _flips(pairs: Sequence[str], ranks: Sequence[NDArray[np.float64]], titles: Sequence[str]) -> Html:
     """Queries that one system finds first and the other does not, the largest moves first."""
     flipped = np.flatnonzero((ranks[0] <= 1) != (ranks[1] <= 1))
     if not len(flipped):
@@ -85,7 +87,7 @@ def _flips(ids: Sequence[str], ranks: Sequence[NDArray[np.float64]], titles: Seq
     moves = np.log(ranks[1][flipped] / ranks[0][flipped])
     order = flipped[np.argsort(-np.abs(moves), kind="stable")][:_MOST_FLIPS]
     rows = [
-        [ids[i], titles[0] if ranks[0][i] < ranks[1][i] else titles[1], f"{ranks[0][i]:g}", f"{ranks[1][i]:g}"]
+        [pairs[i], titles[0] if ranks[0][i] < ranks[1][i] else titles[1], f"{ranks[0][i]:g}", f"{ranks[1][i]:g}"]
         for i in order
     ]
     caption = (

@@ -11,6 +11,7 @@ from igbo_align.diagnostics.failures import failure_track
 from igbo_align.diagnostics.predictors import PREDICTORS
 from igbo_align.protocol.spec import DIRECTIONS, TRACKS
 from igbo_align.report.markup import Html, element, joined, visible
+from igbo_align.report.pair_names import pair_names
 
 from .audio import players
 from .charts import pool_curve
@@ -181,15 +182,15 @@ def _correlations(correlations: Sequence[Mapping[str, Any]]) -> Html:
 
 
 def _worst(shown: Shown, worst: Sequence[Mapping[str, Any]], track: str, direction: str) -> Html:
-    texts = dict(zip(shown.release.ids, shown.release.pairs.column("text").to_pylist(), strict=True))
+    names = dict(zip(shown.release.ids, pair_names(shown.release), strict=True))
     heard = players(shown.release, [item["id"] for item in worst])
     rows = []
     for item in worst:
-        beaten_by = [(_named(rival["id"], texts), number(rival["similarity"], 2)) for rival in item["beaten_by"]]
+        beaten_by = [(names[rival["id"]], number(rival["similarity"], 2)) for rival in item["beaten_by"]]
         rivals = ", ".join(f"{name} ({similarity})" for name, similarity in beaten_by)
         sound = [heard[item["id"]]] if item["id"] in heard else []
         cells = [
-            joined(_named(item["id"], texts), *sound),
+            joined(names[item["id"]], *sound),
             rivals or "–",
             f"{item['rank']:g}",
             number(item["similarity"]),
@@ -197,11 +198,6 @@ def _worst(shown: Shown, worst: Sequence[Mapping[str, Any]], track: str, directi
         rows.append(cells)
     caption = f"Worst queries, {label('direction.' + direction)}, track {track}"
     return simple_table(["Query", "Beaten by (cosine)", "Rank", "Cosine"], rows, labels=2, caption=caption)
-
-
-def _named(name: str, texts: Mapping[str, str | None]) -> str:
-    text = texts.get(name)
-    return f"{text[:80]} ({name})" if text else name
 
 
 def _diagnostics(row: Mapping[str, Any]) -> Html:

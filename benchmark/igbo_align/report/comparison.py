@@ -129,7 +129,7 @@ def _flips(track: str, first: Evidence, second: Evidence) -> list[Table]:
     tables = []
     for winner, other, gain in ((second, first, gained), (first, second, -gained)):
         chosen = [i for i in np.argsort(-gain, kind="stable")[:_SHOWN_FLIPS] if gain[i] > 0]
-        rows = [[first.label(int(queries[i])), f"{ranks[0][i]:.4g}", f"{ranks[1][i]:.4g}"] for i in chosen]
+        rows = [[first.pair_names[queries[i]], f"{ranks[0][i]:.4g}", f"{ranks[1][i]:.4g}"] for i in chosen]
         caption = f"Track {track}: what {winner.name} finds better than {other.name}, largest ratio of ranks first."
         if rows:
             tables.append(Table(caption, ["query", f"rank with {first.name}", f"rank with {second.name}"], rows))

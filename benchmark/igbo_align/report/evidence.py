@@ -32,6 +32,7 @@ from ..submission.reading import Submission, read_regular_file
 from ..submission.sandbox import Decoder
 from ..submission.writing import aligned
 from ..tracks.similarity import Similarity, similarity_of
+from .pair_names import pair_names
 
 TRAINING_LOG_FILE = "training_log.json"
 _MAX_LOG_BYTES = _MAX_PROBE_BYTES = 1024 * 1024
@@ -81,16 +82,9 @@ class Evidence:
         return self.scores.diagnostics.failures[self.failure_track]
 
     @functools.cached_property
-    def texts(self) -> list[str | None]:
-        """Transcript of each pair; None where the release leaves texts out."""
-        return self.release.pairs.column("text").to_pylist()
-
-    def label(self, position: int) -> str:
-        """How a pair is named to people: its transcript where there is one, else its length; and its id."""
-        text, words = self.texts[position], int(self.release.column("n_words")[position])
-        seconds = float(self.release.column("duration_s")[position])
-        known = f"{words} word{'' if words == 1 else 's'}, {seconds:.1f} s" if text is None else shortened_text(text)
-        return f"{known} ({self.release.ids[position]})"
+    def pair_names(self) -> list[str]:
+        """How pairs are named to people, in the order of the release."""
+        return pair_names(self.release)
 
 
 @dataclass(frozen=True)
@@ -167,11 +161,6 @@ def system_name(scores: Scores) -> str:
     system = scores.card["system"]
     revision = "" if system["revision"] == "1" else f"@{system['revision']}"
     return f"{system['org']}/{system['name']}{revision}"
-
-
-def shortened_text(text: str, limit: int = 60) -> str:
-    """A transcript, cut at a length that fits a cell."""
-    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
 def _others(

@@ -100,7 +100,7 @@ def hubs_table(evidence: Evidence) -> Table:
             f"{held.never:.0%} of candidates never in a top {held.k}"
         )
         rows.append([DIRECTION_LABELS[direction], summary, ""])
-        rows += [["", evidence.label(position), f"{count:.4g}"] for position, count in held.top[:5]]
+        rows += [["", evidence.pair_names[position], f"{count:.4g}"] for position, count in held.top[:5]]
     return Table("The largest hubs: in how many queries' top 10 they are.", ["direction", "candidate", "N₁₀"], rows, 2)
 
 
@@ -114,7 +114,7 @@ def slices_table(evidence: Evidence) -> Table:
             with_interval(item.mrr, "mrr"),
             with_interval(item.mean_rank, "mean_rank"),
             p_text(item.p_holm),
-            f"{item.worst_rank:.4g}: {evidence.label(item.worst)}",
+            f"{item.worst_rank:.4g}: {evidence.pair_names[item.worst]}",
         ]
         for item in evidence.failures.slices
     ]
@@ -151,8 +151,8 @@ def worst_table(evidence: Evidence, direction: str) -> Table:
     """The worst queries of a direction and what beat them."""
     rows = []
     for item in evidence.failures.worst[direction]:
-        beaten = "; ".join(f"{evidence.label(i)} {value:.3f}" for i, value in item.rivals) or "nothing"
-        rows.append([evidence.label(item.query), beaten, f"{item.rank:.4g}", f"{item.similarity:.3f}"])
+        beaten = "; ".join(f"{evidence.pair_names[i]} {value:.3f}" for i, value in item.rivals) or "nothing"
+        rows.append([evidence.pair_names[item.query], beaten, f"{item.rank:.4g}", f"{item.similarity:.3f}"])
     caption = (
         f"Worst queries, {DIRECTION_LABELS[direction]}, track {evidence.failure_track}, "
         "and the nearest of what beat them."

@@ -153,7 +153,8 @@ def test_a_file_that_grows_while_it_is_read_is_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fstat", before_it_grew)
     with pytest.raises(ProblemsFound) as caught:
         reading.read_regular_file(path, 10)
-    assert [item.code for item in caught.value.problems] == ["file.too_large"]
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.found) == ("file.too_large", "11 bytes")  # one more than allowed is all that is read
 
 
 def test_a_file_is_read_once_so_that_replacing_it_changes_nothing(tmp_path, monkeypatch):
@@ -224,6 +225,13 @@ def test_a_folder_without_end_is_not_listed_to_its_end(look, tmp_path, monkeypat
     with contextlib.suppress(ProblemsFound):
         look(tmp_path)
     assert 0 < len(seen) <= MAX_FOLDER_ENTRIES + 1
+
+
+def test_a_file_may_have_as_many_bytes_as_allowed(tmp_path):
+    (tmp_path / "file").write_bytes(b"1234")
+    assert reading.read_regular_file(tmp_path / "file", 4) == b"1234"
+    with pytest.raises(ProblemsFound, match=r"file.too_large\] Found 4 bytes; expected at most 3 bytes\."):
+        reading.read_regular_file(tmp_path / "file", 3)
 
 
 def test_a_path_without_a_file_is_told(tmp_path):

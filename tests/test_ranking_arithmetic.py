@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from igbo_align.metrics.exact_similarity import unit_integers
 from igbo_align.metrics.exact_sum import row_sums
+from igbo_align.metrics.tile_counts import Limits
 from igbo_align.metrics.unit_rows import product_error_bound
 from integer_ranks import integer_rows
 
@@ -53,6 +54,21 @@ def test_the_bound_can_be_taken_at_the_limit():
     bound = product_error_bound(limit, 384)
     assert (similarity + reach)[similarity <= limit].max() <= limit + bound + 1
     assert (similarity - reach)[similarity >= limit].min() >= limit - bound - 1
+
+
+@pytest.mark.parametrize("d", [1, 384, 100_000])
+def test_limits_in_float32_hold_the_bound_and_are_the_closest_that_do(d):
+    """Rounding may only widen what a float32 product leaves undecided, and by less than one step of float32."""
+    stream = np.random.default_rng(d)
+    exact = np.concatenate([stream.integers(-(2**50), 2**50, 20_000), 2 ** np.arange(51), [0]]).astype(np.float64)
+    bound = product_error_bound(exact, d)
+    limits = Limits.of(exact, d)
+    assert {limits.above.dtype, limits.below.dtype} == {np.dtype(np.float32)}
+    assert (limits.above.astype(np.float64) >= exact + bound).all()
+    assert (limits.below.astype(np.float64) <= exact - bound).all()
+    inwards = np.nextafter(limits.above, np.float32(-np.inf)), np.nextafter(limits.below, np.float32(np.inf))
+    assert (inwards[0].astype(np.float64) < exact + bound).all()
+    assert (inwards[1].astype(np.float64) > exact - bound).all()
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30, 2.0**-149])

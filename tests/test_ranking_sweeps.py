@@ -67,6 +67,23 @@ def test_pairs_in_doubt_are_counted_whether_their_row_or_their_column_is(device)
     assert_equal_ranks(ia.rank_all(speech, text, device=device), brute_force(speech, text)[0])
 
 
+@pytest.mark.parametrize(("sweep", "device"), [(NumpySweep, "cpu"), (TorchSweep, "cpu:0")])
+def test_a_pass_over_some_rows_adds_up_its_tiles(sweep, device, monkeypatch):
+    """Three equal texts in the first tile and three in the last: six undecided comparisons in each."""
+    if device != "cpu":
+        pytest.importorskip("torch")
+    monkeypatch.setattr(sweep, "tile_rows", 50)
+    monkeypatch.setattr(sweep, "tile_columns", 50)
+    speech, text = np.random.default_rng(16).standard_normal((2, 150, 30)).astype(np.float32)
+    text[[5, 9]], text[[130, 140]] = text[2], text[120]
+    corpus = prepare(speech, text)
+    whole = count_rows(corpus, slice(0, 150), device=device)
+    assert whole.settled_exactly == 12
+    part = count_rows(corpus, slice(20, 140), device=device)
+    np.testing.assert_array_equal(part.by_speech.better, whole.by_speech.better[20:140])
+    np.testing.assert_array_equal(part.by_speech.equal, whole.by_speech.equal[20:140])
+
+
 def test_threads_are_as_many_as_asked_for(monkeypatch):
     used = []
 
@@ -121,7 +138,11 @@ def test_a_product_of_reduced_precision_is_refused(monkeypatch):
         return out
 
     monkeypatch.setattr("igbo_align.metrics.numpy_sweep.np.matmul", tensor_float)
-    with pytest.raises(ArithmeticError, match="reduced precision"):
+    expected = (
+        r"^found a matrix product with an error of [0-9.e+]+, expected at most [0-9.e+]+: switch off the reduced "
+        r"precision of matrix products \(TensorFloat-32, bfloat16\) of this device$"
+    )
+    with pytest.raises(ArithmeticError, match=expected):
         ia.rank_all(speech, text)
 
 

@@ -62,13 +62,11 @@ class PassCounts:
     """What a pass over some rows found.
 
     Attributes:
-        rows: the rows, all of them or a shard.
         by_speech: counts of those speech queries, complete.
         by_text: counts of all text queries, over those rows only; add up the shards.
         settled_exactly: comparisons that float32 left open.
     """
 
-    rows: slice
     by_speech: Counts
     by_text: Counts
     settled_exactly: int
@@ -142,7 +140,7 @@ def count_rows(
         settled_exactly += counts.settled_exactly
         if progress and columns.stop == len(corpus):
             progress(part.stop - part.start)
-    return PassCounts(rows, by_speech, by_text, settled_exactly)
+    return PassCounts(by_speech, by_text, settled_exactly)
 
 
 def standings(corpus: Corpus, by_speech: Counts, by_text: Counts) -> tuple[Standings, Standings]:

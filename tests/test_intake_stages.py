@@ -234,6 +234,18 @@ def test_a_file_may_have_as_many_bytes_as_allowed(tmp_path):
         reading.read_regular_file(tmp_path / "file", 3)
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (b'{"a": "\xff"}', "line 1, column 8"),
+        ('{\n"ọ": 1,\n"ọọ": "'.encode() + b'\xff"}', "line 3, column 8"),
+    ],
+)
+def test_bytes_that_are_no_utf8_are_told_by_line_and_column(text, place):
+    with pytest.raises(ProblemsFound, match=f"Found bytes that are not UTF-8 at {place}; expected one JSON object"):
+        parse_card(text)
+
+
 def test_a_path_without_a_file_is_told(tmp_path):
     with pytest.raises(ProblemsFound) as caught:
         reading.read_regular_file(tmp_path / "nothing.npy", 10)

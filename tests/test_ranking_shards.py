@@ -56,7 +56,7 @@ def test_any_number_of_processes_and_shards_gives_the_same_ranks(vectors, groups
     assert_same(shards.standings(), ia.rank_all(*vectors, groups=groups))
 
 
-def test_finished_shards_are_kept_and_damaged_ones_counted_again(vectors, tmp_path):
+def test_finished_shards_are_kept_and_broken_ones_counted_again(vectors, tmp_path):
     shards = Shards(prepare(*vectors), tmp_path, 250)
     shards.count(Place(1, 2))
     assert shards.standings() is None

@@ -24,7 +24,7 @@ check: .venv/test.stamp  ## Lint and check types.
 coverage: .venv/test.stamp  ## Run the suite and fail where it reaches less than 95 % of lines and branches.
 	$(PYTEST) --cov --cov-report term-missing
 
-mutants: .venv/test.stamp  ## Change the code of metrics, statistics and readers in 4,500 ways, and list what no test notices (hours).
+mutants: .venv/test.stamp  ## Change the code of metrics, statistics and readers in 4,500 ways, and list what no test notices (an hour).
 	$(PIP) mutmut==3.8.1
 	mkdir -p .mutants
 	ln -sfn ../benchmark .mutants/src

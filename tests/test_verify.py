@@ -160,6 +160,29 @@ def test_a_mapped_side_is_said_to_be_unverifiable(there, honest, capsys):
 
 
 @pytest.mark.usefixtures("in_this_process")
+@pytest.mark.parametrize(
+    ("method", "exit_code", "said"),
+    [
+        ("none", 1, "Rejected"),
+        ("none: the encoders' vectors as they are", 1, "Rejected"),
+        ("None : as they are", 1, "Rejected"),
+        ("nonexistent map", 0, "Not verifiable: no vector of either side"),
+    ],
+)
+def test_made_up_vectors_are_never_verified(method, exit_code, said, there, honest, capsys):
+    def make_up(speech, text):
+        stream = np.random.default_rng(1)
+        speech[:], text[:] = stream.standard_normal(speech.shape), stream.standard_normal(text.shape)
+
+    alignment = {"method": method, "trained_on_pairs": "none"}
+    cheat = rewritten(there, honest, "made-up", make_up, alignment=alignment)
+    assert verified(there, cheat) == exit_code
+    assert said in capsys.readouterr().out
+    release = ia.load_release(there / "verify-release")
+    assert not is_verified(cheat, ia.score(ia.load_submission(cheat), release))
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_another_pooling_or_prompt_than_the_card_says(there, honest):
     assert verified(there, rewritten(there, honest, "pooled", speech_encoder={"pooling": "first"})) == 1
     assert verified(there, rewritten(there, honest, "prompted", text_encoder={"prompt": "query: "})) == 1

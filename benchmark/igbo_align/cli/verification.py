@@ -17,6 +17,10 @@ _OUTCOMES = {
     "partly verified": (
         "Partly verified: a mapped side cannot be recomputed from encoders alone, so the row keeps the badge `scored`."
     ),
+    "not verifiable": (
+        "Not verifiable: no vector of either side is what the encoders return, as the card's map would have it and as made"
+        " up vectors would. The row keeps the badge `scored`."
+    ),
     "rejected": "Rejected: vectors differ from what the encoders return.",
 }
 

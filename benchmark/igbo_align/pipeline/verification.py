@@ -94,7 +94,7 @@ def verify(submission: Submission, release: Release, request: VerifyRequest, pro
         "text": _encoder(card.text_encoder, request.text_encoder, "text_encoder"),
     }
     fresh = _encoded(submission, release, request, sample, encoders, progress)
-    raw = card.alignment.method == "none"
+    raw = card.alignment.claims_no_map
     submitted = {"speech": _by_id(speech, release), "text": _by_id(text, release)}
     sides = {name: compare_side(encoders[name], submitted[name], fresh[name], sample, raw) for name in encoders}
     verification = Verification(

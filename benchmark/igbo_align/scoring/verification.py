@@ -27,7 +27,7 @@ SAME_COSINE = 0.999
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _MAX_BYTES = 2**20
 
-Outcome = Literal["verified", "partly verified", "rejected"]
+Outcome = Literal["verified", "partly verified", "not verifiable", "rejected"]
 
 
 class Part(BaseModel):
@@ -109,10 +109,12 @@ def catching_probabilities(pairs: int, sample: int) -> dict[str, float]:
 
 
 def outcome_of(sides: Mapping[str, Side]) -> Outcome:
-    """Verified where both sides agree, rejected where one differs, partly verified where one is mapped."""
+    """Verified where both sides agree, rejected where one differs, partly verified where one of them is mapped."""
     states = {side.state for side in sides.values()}
     if "differs" in states:
         return "rejected"
+    if "agrees" not in states:
+        return "not verifiable"
     return "verified" if states == {"agrees"} else "partly verified"
 
 

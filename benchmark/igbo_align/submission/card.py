@@ -132,7 +132,7 @@ class Alignment(CardPart):
     """How the two spaces were brought together, and which pairs were seen in doing so.
 
     Attributes:
-        method: in a few words; `none` says that the vectors are what the encoders return.
+        method: in a few words; `none`, or `none: ` and more words, says that the vectors are what the encoders return.
         trained_on_pairs: of the benchmark.
         other_training_data: whatever else was learnt from.
         transductive: the method, if vectors or similarities depend on the other queries or candidates that are scored
@@ -143,6 +143,11 @@ class Alignment(CardPart):
     trained_on_pairs: Literal["none", "train", "all"]
     other_training_data: Paragraph = ""
     transductive: Line | None = None
+
+    @property
+    def claims_no_map(self) -> bool:
+        """Whether the card says that the vectors are what the encoders return."""
+        return self.method.partition(":")[0].strip().lower() == "none"
 
 
 class BenchmarkCard(CardPart):

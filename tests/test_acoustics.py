@@ -10,7 +10,7 @@ from igbo_align.corpus.audio import UndecodableAudio
 from igbo_align.corpus.pitch import HOP_S, pitch_hz, semitones
 from igbo_align.pipeline.acoustics import Acoustics, AcousticsJob, acoustics_table, level_db, measure, speech_frames
 from igbo_align.problems import EnvironmentProblem
-from igbo_align.protocol.spec import load_spec
+from igbo_align.protocol.bundled_specs import load_spec
 from scipy.stats import linregress
 
 pytest.importorskip("librosa")

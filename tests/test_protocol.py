@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from igbo_align.files import canonical_json, sha256_of_bytes
 from igbo_align.protocol.address import parse_addresses
+from igbo_align.protocol.bundled_specs import spec_for, spec_names
 from igbo_align.protocol.drawing import (
     draw_random_pools,
     draw_sample,
@@ -24,7 +25,7 @@ from igbo_align.protocol.drawing import (
     text_groups,
 )
 from igbo_align.protocol.release import fingerprint_of
-from igbo_align.protocol.spec import DIRECTIONS, POOLED_TRACKS, parse_spec, spec_for, spec_names
+from igbo_align.protocol.spec import DIRECTIONS, POOLED_TRACKS, parse_spec
 
 #: The demo release is data: a change of any frozen part is a new version, not an edit.
 DEMO_FINGERPRINT = "feb3ff3c828abf6ba62150e64b4e6f5ddc004a067b242cfc7a489e86461e934c"
@@ -134,11 +135,50 @@ def test_bad_specifications_are_problems(change, code, tmp_path):
     assert caught.value.problems[0].code == code
 
 
+@pytest.mark.parametrize(
+    ("section", "change", "place", "expected"),
+    [
+        ("sample", {"bucket_names": ["short", "long"]}, "sample", "n buckets need n different names and n - 1 perce"),
+        ("sample", {"bucket_names": ["a", "b", "a"]}, "sample", "n buckets need n different names and n - 1 perce"),
+        ("sample", {"bucket_names": ["a", "", "b"]}, "sample/bucket_names/1", "String should have at least 1 char"),
+        ("sample", {"bucket_names": []}, "sample/bucket_names", "Tuple should have at least 1 item"),
+        ("sample", {"bucket_percentiles": [66.0, 33.0]}, "sample", "percentiles have to ascend"),
+        ("sample", {"bucket_percentiles": [33.0, 33.0]}, "sample", "percentiles have to ascend"),
+        ("sample", {"bucket_percentiles": [66.0, 166.0]}, "sample/bucket_percentiles/1", "Input should be less than"),
+        ("sample", {"seed": -1}, "sample/seed", "Input should be greater than or equal to 0"),
+        ("scoring", {"seed": 2**63}, "scoring/seed", "Input should be less than 9223372036854775808"),
+        ("audio", {"min_duration_s": 31.0}, "audio", "min_duration_s is above max_duration_s"),
+        ("text", {"normaliser": "igbo-align-text-2"}, "text/normaliser", "Input should be 'igbo-align-text-1'"),
+    ],
+)
+def test_specifications_that_contradict_themselves_are_problems(section, change, place, expected):
+    document = ia.load_spec("demo").model_dump(mode="json")
+    document[section] |= change
+    with pytest.raises(ia.ProblemsFound) as caught:
+        parse_spec(json.dumps(document).encode(), "spec.json")
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == ("spec.schema", f"spec.json/{place}")
+    assert problem.expected.startswith(expected)
+
+
+def test_all_problems_of_a_specification_are_told_at_once():
+    document = ia.load_spec("demo").model_dump(mode="json")
+    del document["audio"]
+    document["pools"] |= {"size": 1, "seed": -1}
+    with pytest.raises(ia.ProblemsFound) as caught:
+        parse_spec(json.dumps(document).encode(), "mine.json")
+    assert [(item.where, item.found) for item in caught.value.problems] == [
+        ("mine.json/audio", "a missing field"),
+        ("mine.json/pools/size", "a value that does not fit"),
+        ("mine.json/pools/seed", "a value that does not fit"),
+    ]
+
+
 @pytest.mark.parametrize("cutoffs", [[], [1, 5], [5, 10]])
 def test_the_recalls_that_boards_show_are_part_of_every_specification(cutoffs):
     document = ia.load_spec("demo").model_dump(mode="json")
     document["scoring"]["recall_at"] = cutoffs
-    with pytest.raises(ia.ProblemsFound, match=r"spec\.schema.*scoring/recall_at"):
+    with pytest.raises(ia.ProblemsFound, match=r"scoring/recall_at: \[spec\.schema\].*boards and flags"):
         parse_spec(json.dumps(document).encode(), "spec.json")
 
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from .pipeline.encode_request import EncodeRequest
     from .problems import EnvironmentProblem, Problem, ProblemsFound, UsageProblem
     from .projection import Projection
+    from .protocol.bundled_specs import load_spec
     from .protocol.release import Release
-    from .protocol.spec import BenchmarkSpec, load_spec
+    from .protocol.spec import BenchmarkSpec
     from .scoring.comparison import compare
     from .scoring.leaderboard import Leaderboard, build_leaderboard
     from .scoring.score import score
@@ -56,7 +57,7 @@ _HOMES = {
     "compare": "scoring.comparison",
     "encode_release": "pipeline.encode_release",
     "load_release": "hub",
-    "load_spec": "protocol.spec",
+    "load_spec": "protocol.bundled_specs",
     "load_submission": "submission.reading",
     "pack": "submission.writing",
     "rank_all": "metrics.full_ranking",

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import safetensors.numpy
 from igbo_align.files import sha256_of_bytes
+from igbo_align.protocol.bundled_specs import load_spec
 from igbo_align.protocol.release import Release
-from igbo_align.protocol.spec import load_spec
 
 IDS = ("pair-007", "pair-12", "Ọkụ-3", "pair-44", "pair-5", "a/b")
 ROWS, DIMENSIONS = len(IDS), 4

@@ -13,9 +13,10 @@ from rich.text import Text
 
 from ..problems import Problem
 
-#: Where the output is no terminal, tables are as wide as they need to be; 80 columns would cut numbers off.
-stdout = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-stderr = Console(stderr=True, highlight=False)
+#: Where the output is no terminal, tables are as wide as they need to be; 80 columns would cut numbers off. What is
+#: printed are paths and strangers' words: nothing in them is markup.
+stdout = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 140)
+stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:

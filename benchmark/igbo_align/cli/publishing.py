@@ -107,7 +107,7 @@ def eval_results(
     scores = score(take_in(submission, loaded), loaded)
     text = eval_results_yaml(scores, name, revision, source_url)
     if model is None:
-        stdout.print(text, end="", soft_wrap=True, markup=False)
+        stdout.print(text, end="", soft_wrap=True)
         return
     done = propose_eval_results(text, scores, model)
     if as_json:
@@ -156,6 +156,6 @@ def _print_plan(repositories: Mapping[str, Mapping[str, bytes]], as_json: bool) 
     for name, files in repositories.items():
         stdout.print(f"{name}: {len(files)} files", style="bold")
         for path, data in files.items():
-            stdout.print(f"{len(data):>10}  {path}", soft_wrap=True, markup=False)
+            stdout.print(f"{len(data):>10}  {path}", soft_wrap=True)
     card = next(iter(repositories.values()))["README.md"].decode()
-    stdout.print(card, soft_wrap=True, markup=False)
+    stdout.print(card, soft_wrap=True)

@@ -15,14 +15,14 @@ def build(
     out: Annotated[Path, typer.Option(help="The new release folder.")],
     source: Annotated[
         list[str] | None,
-        typer.Option(help="`org/name[@revision][#config]` on the Hub, or `folder[#config]`; may be repeated."),
+        typer.Option(help="`org/name` or `folder`, then `@revision` and `#config` if need be; may be repeated."),
     ] = None,
     config: Annotated[str | None, typer.Option(help="Config of the source, for example ibo_tts.")] = None,
     revision: Annotated[str | None, typer.Option(help="40-character commit of a Hub dataset.")] = None,
     speech_encoder: SpeechOption = None,
     text_encoder: TextOption = None,
     per_bucket: Annotated[int | None, typer.Option(min=1, help="Pairs from each duration bucket.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every draw.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Seed of every draw.")] = None,
     with_audio: Annotated[bool, typer.Option("--with-audio", help="Keep the recordings in the release.")] = False,
     no_text: Annotated[bool, typer.Option("--no-text", help="Leave the transcripts out of the release.")] = False,
     acoustics: Annotated[
@@ -35,7 +35,7 @@ def build(
     from ..pipeline.build import build_release
     from ..pipeline.build_request import BuildRequest
     from ..protocol.address import parse_addresses
-    from ..protocol.spec import spec_for
+    from ..protocol.bundled_specs import spec_for
 
     request = BuildRequest(
         source=source,

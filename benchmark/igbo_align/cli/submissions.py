@@ -119,7 +119,7 @@ def leaderboard(
     say_notice(board.release)
     stdout.print(leaderboard_table(board, track))
     if notes := trust_lines(board, track):
-        stdout.print("\n".join([*notes, ""]), soft_wrap=True, markup=False)
+        stdout.print("\n".join([*notes, ""]), soft_wrap=True)
     stdout.print(reported_table())
 
 

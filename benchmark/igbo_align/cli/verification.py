@@ -18,8 +18,8 @@ _OUTCOMES = {
         "Partly verified: a mapped side cannot be recomputed from encoders alone, so the row keeps the badge `scored`."
     ),
     "not verifiable": (
-        "Not verifiable: no vector of either side is what the encoders return, as the card's map would have it and as made"
-        " up vectors would. The row keeps the badge `scored`."
+        "Not verifiable: no vector of either side is what the encoders return. A map does that, and so do vectors that"
+        " are made up; the row keeps the badge `scored`."
     ),
     "rejected": "Rejected: vectors differ from what the encoders return.",
 }
@@ -55,7 +55,7 @@ def verify(
         print_json(verification.model_dump(mode="json"))
     else:
         for line in _lines(verification):
-            stdout.print(line, soft_wrap=True, markup=False)
+            stdout.print(line, soft_wrap=True)
     problems = mismatches(verification)
     if problems:
         print_problems(problems, as_json=False)

@@ -16,7 +16,8 @@ from ..extras import imported
 from ..files import canonical_json, sha256_of_bytes, sha256_of_file
 from ..problems import problem, shortened
 from ..protocol.address import Address, source_names
-from ..protocol.spec import BenchmarkSpec, Source, known_source
+from ..protocol.bundled_specs import known_source
+from ..protocol.spec import BenchmarkSpec, Source
 from .folders import METADATA, FolderFiles, find_files
 from .layouts import Reader, Record, reader_of
 from .library_errors import guarded

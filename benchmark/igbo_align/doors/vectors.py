@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..metrics.full_ranking import count_rows, prepare, standings
 from ..metrics.ranking import Standings
 from ..problems import Problem, ProblemsFound, problem
+from ..protocol.bundled_specs import load_spec
 from ..protocol.release import Release
-from ..protocol.spec import DIRECTIONS, load_spec, require_track
+from ..protocol.spec import DIRECTIONS, require_track
 from ..submission.reading import Embeddings
 from ..submission.validation import check_ids, check_vectors_shape, check_vectors_values
 from ..submission.writing import order_of

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import json
-from collections.abc import Sequence
-from importlib import resources
-from pathlib import Path
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..problems import problem
+from ..problems import Problem, ProblemsFound, printable, problem
 from .address import Address
 
 #: Tracks in the order in which they are shown.
@@ -23,6 +19,9 @@ DIRECTIONS = ("speech_to_text", "text_to_speech")
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
+#: What every generator of random numbers takes, torch's too.
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+_MAX_SHOWN = 20
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
@@ -89,27 +88,42 @@ class Audio(Section):
     peak_normalise: bool
     truncate_s: Annotated[float, Field(gt=0)]
 
+    @model_validator(mode="after")
+    def _some_durations_are_left(self) -> Self:
+        if self.min_duration_s > self.max_duration_s:
+            raise ValueError("min_duration_s is above max_duration_s")
+        return self
+
 
 class Text(Section):
     """Which version of the text normaliser prepared the transcripts."""
 
-    normaliser: str
+    normaliser: Literal["igbo-align-text-1"]
 
 
 class Sample(Section):
-    """The stratified sample: equally many pairs from each duration bucket."""
+    """The stratified sample: equally many pairs from each duration bucket; n buckets lie between n - 1 percentiles."""
 
-    bucket_names: tuple[str, ...]
-    bucket_percentiles: tuple[float, ...]
+    bucket_names: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+    bucket_percentiles: tuple[Annotated[float, Field(gt=0, lt=100)], ...]
     per_bucket: PositiveInt
-    seed: int
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _buckets_are_told_apart(self) -> Self:
+        names, percentiles = self.bucket_names, self.bucket_percentiles
+        if len(set(names)) < len(names) or len(percentiles) != len(names) - 1:
+            raise ValueError("n buckets need n different names and n - 1 percentiles")
+        if any(low >= high for low, high in pairwise(percentiles)):
+            raise ValueError("percentiles have to ascend")
+        return self
 
 
 class Split(Section):
     """The split of the pairs into train and test, by text group and stratified by duration bucket."""
 
     test_fraction: Fraction
-    seed: int
+    seed: Seed
 
 
 class Encoder(Section):
@@ -124,7 +138,7 @@ class Pools(Section):
     """The frozen pools: how many candidates (the correct one with them), and the seed of the random ones."""
 
     size: Annotated[int, Field(ge=2)]
-    seed: int
+    seed: Seed
 
 
 class SimilaritySample(Section):
@@ -132,7 +146,7 @@ class SimilaritySample(Section):
 
     paired: PositiveInt
     unpaired: PositiveInt
-    seed: int
+    seed: Seed
 
 
 def _with_shown(cutoffs: tuple[int, ...]) -> tuple[int, ...]:
@@ -149,7 +163,7 @@ class Scoring(Section):
     bootstrap_resamples: PositiveInt
     comparison_resamples: PositiveInt
     permutations: PositiveInt
-    seed: int
+    seed: Seed
 
 
 class BenchmarkSpec(Section):
@@ -201,94 +215,24 @@ class BenchmarkSpec(Section):
         return "; ".join(f"{source.title}: {getattr(source, field)}" for source in self.sources)
 
 
-def spec_names() -> list[str]:
-    """Names of the specifications that come with the package."""
-    return sorted(path.name.removesuffix(".json") for path in _spec_folder().iterdir() if path.name.endswith(".json"))
-
-
-def load_spec(name_or_file: str | Path) -> BenchmarkSpec:
-    """Load a specification by its name (`waxal-igbo`, `demo`, ...) or from a JSON file.
-
-    Raises:
-        ProblemsFound: no such name (`spec.unknown`), or the file is not a valid specification (`spec.schema`).
-    """
-    text = str(name_or_file)
-    path = Path(text) if text.endswith(".json") else _spec_folder() / f"{text}.json"
-    if not path.is_file():
-        raise problem(
-            "spec.unknown",
-            "--spec",
-            found=repr(text),
-            expected=f"one of {', '.join(spec_names())}, or a .json file that exists",
-            mend="Check the spelling, or give the path of a specification file.",
-        )
-    return parse_spec(path.read_bytes(), path.name)
-
-
 def parse_spec(data: bytes, where: str) -> BenchmarkSpec:
-    """Parse a specification's JSON; `where` names the file in the error."""
+    """Parse a specification's JSON; `where` names the file in every problem, `spec.schema`."""
     try:
         return BenchmarkSpec.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = "/".join(str(part) for part in first["loc"]) or "the document"
-        raise problem(
-            "spec.schema",
-            where,
-            found=f"{error.error_count()} problem(s), first at {field}",
-            expected=first["msg"],
-            mend="Compare with the specifications in igbo_align/protocol/specs.",
+        mend = "Compare with the specifications in igbo_align/protocol/specs."
+        raise ProblemsFound(
+            [
+                Problem(
+                    "spec.schema",
+                    "/".join([where, *(printable(part).strip("'") for part in item["loc"])]),
+                    "a missing field" if item["type"] == "missing" else "a value that does not fit",
+                    item["msg"].removeprefix("Value error, "),
+                    mend,
+                )
+                for item in error.errors(include_input=False, include_url=False)[:_MAX_SHOWN]
+            ]
         ) from error
-
-
-def _spec_folder() -> Path:
-    return Path(str(resources.files("igbo_align.protocol"))) / "specs"
-
-
-def spec_for(
-    name_or_file: str | None, addresses: Sequence[Address], per_bucket: int | None, seed: int | None
-) -> BenchmarkSpec:
-    """The specification of a build: the named one, else that of these sources, else `custom`; with fields replaced.
-
-    Args:
-        name_or_file: what the user named, or None.
-        addresses: what to build from, in order.
-        per_bucket: replaces `sample.per_bucket`.
-        seed: replaces every seed of a draw.
-    """
-    spec = load_spec(name_or_file) if name_or_file else _spec_of(addresses) or load_spec("custom")
-    changes = spec.model_dump(mode="json")
-    if per_bucket is not None:
-        changes["sample"]["per_bucket"] = per_bucket
-    if seed is not None:
-        for section in ("sample", "split", "pools", "similarity_sample"):
-            changes[section]["seed"] = seed
-    return BenchmarkSpec.model_validate_json(json.dumps(changes))
-
-
-def known_source(dataset: str) -> Source | None:
-    """What a bundled specification says about a dataset, whatever the config; None for an unknown dataset.
-
-    Of several specifications of one dataset the Igbo one speaks for it: this is a benchmark of Igbo.
-    """
-    known = [(spec.language != "ibo", source) for spec in _bundled_specs() for source in spec.sources]
-    matching = [item for item in known if item[1].dataset == dataset and dataset]
-    return min(matching, key=lambda item: item[0])[1] if matching else None
-
-
-def _spec_of(addresses: Sequence[Address]) -> BenchmarkSpec | None:
-    """The bundled specification that has these sources and no others, the Igbo one where no config is named."""
-    wanted = [(address.place, address.config) for address in addresses]
-    if len(wanted) == 1 and wanted[0][1] is None:
-        known = known_source(wanted[0][0])
-        wanted = [(known.dataset, known.config)] if known else wanted
-    named = (spec for spec in _bundled_specs() if [(item.dataset, item.config) for item in spec.sources] == wanted)
-    return next(named, None)
-
-
-@functools.cache
-def _bundled_specs() -> tuple[BenchmarkSpec, ...]:
-    return tuple(load_spec(name) for name in spec_names())
 
 
 def require_track(name: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from igbo_align.cli.verification import print_flags
 from igbo_align.diagnostics.integrity import integrity_flags
+from igbo_align.diagnostics.memorisation import MemorisationGap
 from igbo_align.problems import Problem
 from igbo_align.scoring.duplicates import same_as, same_as_flag, sketch
 from igbo_align.scoring.leaderboard import build_leaderboard
@@ -127,7 +128,9 @@ def test_a_release_without_reference_vectors_compares_with_none(demo, monkeypatc
     monkeypatch.setattr(type(demo), "encoder_slugs", lambda *_: [])
     vectors = np.eye(len(demo.ids)) * 2**25
     recall = {"speech_to_text": 0.0, "text_to_speech": 0.0}
-    flags = integrity_flags((vectors, vectors), np.eye(len(demo.ids)), recall, False, False, demo)
+    flags = integrity_flags(
+        (vectors, vectors), np.eye(len(demo.ids)), recall, False, MemorisationGap(0.0, -1.0, 1.0), demo
+    )
     assert {flag.code for flag in flags} == {"flag.one_hot", "flag.identical_sides"}
 
 
@@ -209,3 +212,17 @@ def test_the_board_shows_flags_classes_disclosures_and_how_often_somebody_tried(
     assert [rows[name]["submissions_of_submitter"] for name in cards] == [3, 1, 3, 3]
     assert {row["status"] for row in rows.values()} == {"scored"}
     assert all(row["rank"]["heldout"] >= 1 for row in rows.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (0.2, "train queries that are found better than test queries"),
+        (-0.2, "test queries that are found better than train queries"),
+    ],
+)
+def test_the_flag_of_memory_says_which_queries_are_found_better(value, found, demo):
+    gap = MemorisationGap(value, low=value - 0.1, high=value + 0.1)
+    recalls = {"speech_to_text": 0.0, "text_to_speech": 0.0}
+    flags = integrity_flags(None, np.eye(len(demo.ids)), recalls, True, gap, demo)
+    assert [flag.found for flag in flags if flag.code == "flag.memorised"] == [found]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+T = TypeVar("T")
 
 #: Every code that a problem may carry, and what it means. `docs/error-codes.md` lists the same codes; a test compares.
 CODES: dict[str, str] = {
@@ -45,7 +48,7 @@ CODES: dict[str, str] = {
     "flag.collapsed": "Many different recordings or texts have the same vector.",
     "flag.identical_sides": "Speech and text vectors are the same.",
     "flag.implausible": "Nearly every pair is found first among all pairs, in both directions.",
-    "flag.memorised": "Train queries are found better than test queries, though the card says none was trained on.",
+    "flag.memorised": "Train and test queries are not found equally well, though the card says none was trained on.",
     "flag.misaligned": "Vectors fit the id in the row before or after their own, or fit better as if sorted by id.",
     "flag.one_hot": "Vectors have a single component: they number the pairs.",
     "flag.same_as": "Another submission has the same vectors, up to rotation, scale and rounding.",
@@ -151,6 +154,21 @@ def problem(code: str, where: str, *, found: str, expected: str, mend: str) -> P
     if code in {"usage", "baseline.unknown", "spec.unknown"}:
         return UsageProblem([item])
     return ProblemsFound([item])
+
+
+def collected(problems: list[Problem], action: Callable[[], T], place: str = "") -> T | None:
+    """What an action returns; None where it found problems, which are added to the list, their places below `place`.
+
+    Raises:
+        EnvironmentProblem: the action's own: nothing that follows would fare better.
+    """
+    try:
+        return action()
+    except ProblemsFound as error:
+        if error.exit_code != ProblemsFound.exit_code:
+            raise
+        problems += [replace(item, where=f"{place}/{item.where}") if place else item for item in error.problems]
+        return None
 
 
 def shortened(items: Sequence[object], limit: int = 5) -> str:

@@ -13,7 +13,28 @@ from .console import print_json, say, say_notice, stdout
 from .options import JsonOption, ReleaseOption
 from .submissions import folder_of_submissions
 
-RepositoryOption = Annotated[str, typer.Option("--repo", help="Dataset repository on the Hub, `org/name`.")]
+
+def _repository_name(name: str | None) -> str | None:
+    """The name, if the Hub could have such a repository: a dry run asks nobody."""
+    if name is None:
+        return None
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise typer.BadParameter(f"{name!r} is no name of a repository on the Hub, `org/name`.") from error
+    if "/" not in name:
+        raise typer.BadParameter(f"{name!r} names no organisation or user, `org/name`.")
+    return name
+
+
+def _repository_option(name: str, help_text: str) -> Any:
+    return typer.Option(name, callback=_repository_name, help=help_text)
+
+
+RepositoryOption = Annotated[str, _repository_option("--repo", "Dataset repository on the Hub, `org/name`.")]
 
 
 def submit(
@@ -35,8 +56,8 @@ def submit(
 def publish(
     release: Annotated[str, typer.Argument(help="`demo`, or the folder of a release.")],
     repository: RepositoryOption,
-    space: Annotated[str | None, typer.Option("--space", help="Also publish the Space, `org/name`.")] = None,
-    metric: Annotated[str | None, typer.Option("--metric", help="Also publish the metric, `org/name`.")] = None,
+    space: Annotated[str | None, _repository_option("--space", "Also publish the Space, `org/name`.")] = None,
+    metric: Annotated[str | None, _repository_option("--metric", "Also publish the metric, `org/name`.")] = None,
     licence: Annotated[
         list[str] | None, typer.Option("--licence", help="The licence that you confirm, such as cc-by-4.0.")
     ] = None,
@@ -92,7 +113,8 @@ def eval_results(
         str | None, typer.Option("--source-url", help="Page that shows where the numbers come from.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Model repository `org/name` in which to open a pull request.")
+        str | None,
+        _repository_option("--model", "Model repository `org/name` in which to open a pull request."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

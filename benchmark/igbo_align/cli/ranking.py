@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..extras import require_libraries
 from ..problems import problem
 from .console import print_json, progress_bar, say, stdout
 from .options import JsonOption
@@ -36,6 +36,7 @@ def rank(
     from ..metrics.full_ranking import prepare
     from ..metrics.sharding import Place, Shards
 
+    device = _device_of(device)
     try:
         place = Place.from_environment()
         corpus = prepare(_mapped(speech), _mapped(text), _mapped(groups) if groups else None, threads)
@@ -44,7 +45,7 @@ def rank(
     parts = Shards(corpus, shards or out.with_name(f"{out.name}.shards"))
     rows = sum(part.stop - part.start for part, _ in parts.of(place))
     with progress_bar("speech queries", rows) as advance:
-        parts.count(place, threads, _device_of(device), advance)
+        parts.count(place, threads, device, advance)
     both = parts.standings()
     if both is None:
         say(f"Process {place.rank} of {place.size} has finished its part; others have not.")
@@ -66,15 +67,20 @@ def _mapped(path: Path) -> Any:
         raise problem(
             "file.format",
             path.name,
-            found="no file that can be read as a .npy array",
+            found="no file that can be read as a .npy array" if path.exists() else "no such file",
             expected="an array saved with `numpy.save`",
             mend="Check the path, or save the vectors again.",
         ) from error
 
 
 def _device_of(device: str) -> str:
-    """With several processes on a machine each takes the graphics processor of its number."""
-    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
+    """The device, if torch finds it here; the arithmetic of the CPU needs no torch."""
+    if device == "cpu":
+        return device
+    require_libraries("rank", "torch")
+    from ..encoders.devices import choose_device
+
+    return choose_device(device)
 
 
 def _bad_input(found: str) -> Exception:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,8 @@ def space(
     """Show the leaderboard in a browser: filters, tests, failures, and a place to try your own vectors."""
     app = app_folder() / "app.py"
     require_libraries("space", "gradio")
+    _require_free(port)
+    _require_release(release)
     with tempfile.TemporaryDirectory(prefix="igbo-align-") as temporary:
         board = _board_of(submissions, release, Path(temporary))
         say(f"The leaderboard is at http://localhost:{port} until you press Ctrl-C.")
@@ -64,6 +67,30 @@ def app_folder() -> Path:
         expected="the app that comes with the package",
         mend="Install the package again, or run the command in a checkout.",
     )
+
+
+def _require_free(port: int) -> None:
+    """Gradio would serve another port without a word."""
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # of a server that has just ended, too
+            probe.bind(("127.0.0.1", port))
+    except OSError as error:
+        raise problem(
+            "usage",
+            "--port",
+            found=f"{port}: {os.strerror(error.errno) if error.errno else 'not to be had'}",
+            expected="a port that is free",
+            mend="Name another --port, or end the program that has this one.",
+        ) from error
+
+
+def _require_release(release: str) -> None:
+    """Where the Hub is away the app shows its snapshot and says so; a folder that is not there is a mistake."""
+    from ..hub.loading import is_hub_id, load_release
+
+    if not is_hub_id(release):
+        load_release(release)
 
 
 def _served(app: Path, environment: Mapping[str, str]) -> int:

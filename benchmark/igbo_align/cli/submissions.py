@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..problems import problem
+from ..problems import Problem, ProblemsFound, collected, problem
 from .console import print_json, print_problems, say, say_notice, stdout
 from .options import JsonOption, ReleaseOption
 from .verification import check_receipt, print_flags, print_scores
@@ -83,9 +84,10 @@ def compare(first: Path, second: Path, release: ReleaseOption = "demo", as_json:
     names = [f"{scores.card['system']['org']}/{scores.card['system']['name']}" for scores in pair]
     if as_json:
         tracks = {track: item.as_json() for track, item in comparisons.items()}
-        document = {"schema_version": 1, "benchmark": loaded.benchmark(), "first": names[0], "second": names[1]}
-        print_json(rounded(document | {"tracks": tracks}))
+        about = {"schema_version": 1, "benchmark": loaded.benchmark(), "notice": loaded.spec.notice}
+        print_json(rounded(about | {"first": names[0], "second": names[1], "tracks": tracks}))
     else:
+        say_notice(loaded)
         stdout.print(comparison_table(names, comparisons))
         say(f"Where they differ: igbo-align report {first} {second} --compare --out compare.html")
 
@@ -109,6 +111,7 @@ def leaderboard(
     require_track(track)
     with folder_of_submissions(submissions, from_hub) as folder:
         board = build_leaderboard(folder, load_release(release))
+    _say_misplaced(board)
     if out:
         write_text(out, board_text(board.as_json()))
     if as_json:
@@ -121,6 +124,15 @@ def leaderboard(
     if notes := trust_lines(board, track):
         stdout.print("\n".join([*notes, ""]), soft_wrap=True)
     stdout.print(reported_table())
+
+
+def _say_misplaced(board: Any) -> None:
+    """A copy under another name is a row like any other; whoever keeps the folder should know of it."""
+    for name, scores in zip(board.names, board.scores, strict=True):
+        system = scores.card["system"]
+        expected = f"{system['org']}__{system['name']}/{system['revision']}"
+        if name != expected:
+            say(f"Note: {name} holds the card of {expected}.")
 
 
 def folder_of_submissions(folder: Path | None, repository: str | None) -> AbstractContextManager[Path]:
@@ -155,7 +167,13 @@ def _taken_in(folders: Sequence[Path], release: str) -> tuple[list[Any], Any]:
         from ..submission.intake import take_in
 
         loaded = load_release(release)
-        return [take_in(folder, loaded, decoder) for folder in folders], loaded
+        if len(folders) == 1:
+            return [take_in(folders[0], loaded, decoder)], loaded
+        problems: list[Problem] = []
+        taken = [collected(problems, partial(take_in, one, loaded, decoder), str(one)) for one in folders]
+        if problems:
+            raise ProblemsFound(problems)
+        return taken, loaded
 
 
 def _score(submission: Path, release: str) -> Any:

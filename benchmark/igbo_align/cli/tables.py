@@ -99,13 +99,13 @@ def trust_lines(board: Leaderboard, track: str) -> list[str]:
 
 
 def reported_table() -> Table:
-    """The paper's own figures, apart from everything that was recomputed."""
+    """The paper's own figures with the paper's digits, apart from everything that was recomputed."""
     table = _table("Reported by the paper on waxal-igbo, track paper (not recomputed)")
     for name in ("system", "", "R@1", "R@5", "R@10", "MRR", "mean rank", "median"):
         table.add_column(name, justify="left" if name in ("system", "") else "right")
     for row in reported_rows():
         for direction, values in row["directions"].items():
-            cells = [_number(value, metric) for metric, value in values.items()]
+            cells = [f"{value:g}" if metric.endswith("rank") else f"{value:.4f}" for metric, value in values.items()]
             table.add_row(row["system"], _ARROWS[direction], *cells, style="italic")
     return table
 

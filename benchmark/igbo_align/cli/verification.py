@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..problems import ProblemsFound
-from .console import print_json, print_problems, progress_bar, say, stdout
+from .console import print_json, print_problems, progress_bar, say, say_notice, stdout
 from .options import JsonOption, ReleaseOption, SourceOption, WorkersOption
 
 _OUTCOMES = {
@@ -54,6 +54,7 @@ def verify(
     if as_json:
         print_json(verification.model_dump(mode="json"))
     else:
+        say_notice(loaded)
         for line in _lines(verification):
             stdout.print(line, soft_wrap=True)
     problems = mismatches(verification)

@@ -16,6 +16,7 @@ from ..problems import Problem
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS
 from .geometry import linear_cka
+from .memorisation import MemorisationGap
 
 #: Fewer distinct vectors than this share of distinct inputs: the encoder has collapsed.
 _DISTINCT_SHARE = 0.95
@@ -39,7 +40,7 @@ def integrity_flags(
     similarities: NDArray[np.float64],
     full_recall_at_1: Mapping[str, float],
     claims_no_training: bool,
-    remembers: bool,
+    gap: MemorisationGap,
     release: Release,
 ) -> tuple[Problem, ...]:
     """Every flag of a submission.
@@ -49,12 +50,14 @@ def integrity_flags(
         similarities: (n, n), rows speech, in release order, any unit.
         full_recall_at_1: recall@1 among all pairs, by direction.
         claims_no_training: whether the card says that no pair was trained on.
-        remembers: whether the interval of the memorisation gap excludes 0.
+        gap: MRR of train queries minus that of test queries.
         release: that was encoded.
     """
     flags = [*_shifted(similarities), *_implausible(full_recall_at_1)]
-    if claims_no_training and remembers:
-        found, expected = "train queries that are found better than test queries", "no difference without training"
+    if claims_no_training and gap.excludes_zero:
+        better, worse = ("train", "test") if gap.value > 0 else ("test", "train")
+        found = f"{better} queries that are found better than {worse} queries"
+        expected = "no difference without training"
         mend = "Say in the card which pairs were trained on: a row is labelled for it, not punished."
         flags.append(Problem("flag.memorised", "submission.json/alignment/trained_on_pairs", found, expected, mend))
     if vectors is not None:

@@ -25,9 +25,12 @@ def load_release(name: str | os.PathLike[str] = "demo") -> Release:
     text = os.fspath(name)
     if text == "demo":
         return read_release(DEMO_FOLDER)
-    folder = Path(text)
-    is_hub_id = not folder.exists() and text.count("/") == 1 and not text.startswith((".", "/", "~"))
-    return read_release(_download_dataset(text) if is_hub_id else folder)
+    return read_release(_download_dataset(text) if is_hub_id(text) else Path(text))
+
+
+def is_hub_id(text: str) -> bool:
+    """Whether a name means a dataset of the Hub, `org/name` or `org/name@revision`, and no folder here."""
+    return text.count("/") == 1 and not text.startswith((".", "/", "~")) and not Path(text).exists()
 
 
 def push_model(folder: Path, repository: str, *, private: bool = False) -> str:
@@ -128,7 +131,9 @@ def _download_dataset(text: str, wanted: list[str] | None = None) -> Path:
         raise problem(
             "environment.hub",
             text,
-            found="no answer from the Hub, or no such dataset, and no local folder of this name",
-            expected="`demo`, the folder of a release, or a Hub dataset id (`org/name@revision`)",
-            mend="Check the spelling and the network; a release that was fetched once is found again offline.",
+            found="no answer from the Hub, or no such dataset"
+            + ("" if wanted else ", and no local folder of this name"),
+            expected="a Hub dataset id, `org/name` or `org/name@revision`"
+            + ("" if wanted else "; `demo`; or the folder of a release"),
+            mend="Check the spelling and the network; what was fetched once is found again offline.",
         ) from error

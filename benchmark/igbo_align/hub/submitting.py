@@ -46,8 +46,9 @@ def submit(folder: Path, release: Release, repository: str, patience: Patience =
         ProblemsFound: the submission has problems, or its revision is taken by other vectors (`submission.exists`).
         EnvironmentProblem: the Hub cannot be reached (`environment.hub`), or refuses the token (`environment.token`).
     """
+    submission = take_in(folder, release)
     require_token(Destination(repository))
-    scores = score(take_in(folder, release), release)
+    scores = score(submission, release)
     read = read_files(folder, Limits(len(release.ids)))
     place = submission_place(scores.card["system"])
     files = {

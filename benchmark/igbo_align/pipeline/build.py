@@ -85,7 +85,7 @@ def build_release(request: BuildRequest, progress: Progress, found: Found) -> Bu
     manifest = release_manifest(request, Provenance(corpus, selection, profile, unmet, speech_encoder, text_job))
     vectors = {("speech", speech_encoder.slug): speech, ("text", text_encoder.slug): text}
     with new_folder(request.out) as folder:
-        write_protocol(folder, spec, pairs, kept, request.with_text)
+        manifest["fingerprint"] = write_protocol(folder, spec, pairs, kept, request.with_text)
         for name, table in additional.items():
             write_parquet(folder / name, table)
         for (modality, slug), by_id in vectors.items():

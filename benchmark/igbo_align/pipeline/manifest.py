@@ -32,7 +32,7 @@ class Provenance:
 
 
 def release_manifest(request: BuildRequest, made: Provenance) -> dict[str, Any]:
-    """The manifest without the hashes of the files, which are written after this is known."""
+    """The manifest without fingerprint and hashes of the files, which are written after this is known."""
     spec, prompt = request.spec, made.text_job.prompt
     speech_pooling, text_pooling = spec.speech_encoder.pooling, spec.text_encoder.pooling
     text_entry = _encoder_entry(made.text_job.encoder, text_pooling, "float32")

@@ -18,8 +18,8 @@ from ..protocol.spec import BenchmarkSpec
 from ..submission.parquet_format import vectors_array, write_parquet
 
 
-def write_protocol(folder: Path, spec: BenchmarkSpec, pairs: pa.Table, kept: Sequence[Kept], with_text: bool) -> None:
-    """Draw and write everything that is frozen: specification with fingerprint, pairs, pools, similarity sample."""
+def write_protocol(folder: Path, spec: BenchmarkSpec, pairs: pa.Table, kept: Sequence[Kept], with_text: bool) -> str:
+    """Draw and write all that is frozen, specification, pairs, pools, similarity sample; return its fingerprint."""
     texts = [item.text for item in kept]
     pools = draw_pools(texts, pairs, spec)
     sample = similarity_sample_table(texts, pairs.column("id").to_pylist(), spec)
@@ -34,6 +34,7 @@ def write_protocol(folder: Path, spec: BenchmarkSpec, pairs: pa.Table, kept: Seq
         for direction, table in directions.items():
             write_parquet(folder / "pools" / track / f"{direction}.parquet", table)
     write_parquet(folder / "similarity_sample.parquet", sample)
+    return fingerprint
 
 
 def write_embeddings(folder: Path, pairs: pa.Table, vectors: dict[str, NDArray[np.float32]]) -> None:

@@ -21,7 +21,7 @@ from ..progress import Progress, silent_progress
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS, TRACKS
 from ..scoring.comparison import track_difference
-from ..scoring.leaderboard import submission_folders
+from ..scoring.leaderboard import some_submission_folders, submission_folders
 from ..scoring.score import score
 from ..scoring.scores import Scores
 from ..statistics.bootstrap import resample_counts
@@ -167,10 +167,12 @@ def _others(
     folder: Path, release: Release, baselines: Path | None, decoder: Decoder, progress: Progress
 ) -> list[Scores]:
     """The baselines, without the submission itself. Damaged neighbours only matter where they were asked for."""
-    root = baselines or folder.resolve().parent.parent
-    wanted = [path for path in submission_folders(root) if path.resolve() != folder.resolve()]
-    if baselines is None:
-        wanted = [path for path in wanted if path.parent.name.startswith("baselines__")]
+    if baselines is not None:
+        there = some_submission_folders(baselines)
+    else:
+        beside = submission_folders(folder.resolve().parent.parent)
+        there = [path for path in beside if path.parent.name.startswith("baselines__")]
+    wanted = [path for path in there if path.resolve() != folder.resolve()]
     found: list[Scores] = []
     if not wanted:
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from itertools import combinations
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import is_temporary
-from ..problems import Problem, problem
+from ..problems import Problem, ProblemsFound, collected, problem
 from ..protocol.release import Release
 from ..protocol.spec import DIRECTIONS, TRACKS
 from ..statistics.bootstrap import bootstrap_means, percentile_interval, resample_counts
@@ -105,28 +106,24 @@ def build_leaderboard(submissions: Path, release: Release) -> Leaderboard:
     """Score every submission below a folder, `<org>__<system>/<revision>/`, in alphabetical order.
 
     Raises:
-        ProblemsFound: there is none (`folder.missing`), or a submission has problems.
+        ProblemsFound: there is none (`folder.missing`), or all problems of all submissions.
     """
-    folders = submission_folders(submissions)
-    if not folders:
-        raise problem(
-            "folder.missing",
-            submissions.name,
-            found="no submission in this folder",
-            expected=f"folders <org>__<system>/<revision>/ that hold {CARD_FILE}",
-            mend="Check the path, or make some with `igbo-align baseline`.",
-        )
+    folders = some_submission_folders(submissions)
+    names = [folder.relative_to(submissions).as_posix() for folder in folders]
     scores: list[Scores] = []
     sketches: list[NDArray[np.float64]] = []
+    problems: list[Problem] = []
     with Decoder() as decoder:
-        for folder, after in zip(folders, [*folders[1:], None], strict=True):
-            submission = take_in(folder, release, decoder)
+        for name, folder, after in zip(names, folders, [*folders[1:], None], strict=True):
+            submission = collected(problems, partial(take_in, folder, release, decoder), name)
             if after is not None:  # decoder and scorer work side by side
                 decoder.prepare(after)
-            scores.append(score(submission, release))
-            sketches.append(sketch(submission, release))
+            if submission is not None and not problems:
+                scores.append(score(submission, release))
+                sketches.append(sketch(submission, release))
+    if problems:
+        raise ProblemsFound(problems)
     require_same_benchmark(scores)
-    names = [folder.relative_to(submissions).as_posix() for folder in folders]
     verified = frozenset(
         name for name, folder, item in zip(names, folders, scores, strict=True) if is_verified(folder, item)
     )
@@ -146,6 +143,19 @@ def submission_folders(submissions: Path) -> list[Path]:
     """Folders of the submissions below a folder, sorted; what a killed process left unfinished is none."""
     folders = [path.parent for path in submissions.glob(f"*/*/{CARD_FILE}")]
     return sorted(folder for folder in folders if not any(map(is_temporary, (folder.name, folder.parent.name))))
+
+
+def some_submission_folders(submissions: Path) -> list[Path]:
+    """The same; a problem where there is none (`folder.missing`)."""
+    if folders := submission_folders(submissions):
+        return folders
+    raise problem(
+        "folder.missing",
+        submissions.name,
+        found="no submission in this folder" if submissions.is_dir() else "no such folder",
+        expected=f"folders <org>__<system>/<revision>/ that hold {CARD_FILE}",
+        mend="Check the path, or make some with `igbo-align baseline`.",
+    )
 
 
 def mean_mrr_estimate(scores: Scores, track: str) -> Estimate:

@@ -59,7 +59,7 @@ def score(submission: Submission, release: Release) -> Scores:
         similarity.values,
         {name: held["recall@1"].value for name, held in tracks["full"].items()},
         claims_no_training,
-        diagnostics.memorisation_gap.excludes_zero,
+        diagnostics.memorisation_gap,
         release,
     )
     return Scores(release, card, tracks, tests, diagnostics, provenance, flags)

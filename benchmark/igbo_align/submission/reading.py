@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problems import Problem, ProblemsFound, problem
+from ..problems import Problem, ProblemsFound, collected, problem
 from .card import MAX_CARD_BYTES, Card, parse_card
 from .formats import FORMATS, FileFormat, numbers_file
 from .limits import MAX_FOLDER_ENTRIES, Limits
@@ -92,8 +91,8 @@ def read_files(folder: Path, limits: Limits) -> SubmissionFiles:
     """
     _check_folder(folder)
     problems: list[Problem] = []
-    card = _collected(problems, lambda: _read_card(folder))
-    found = _collected(problems, lambda: _read_numbers(folder, limits))
+    card = collected(problems, lambda: _read_card(folder))
+    found = collected(problems, lambda: _read_numbers(folder, limits))
     if card is None or found is None:
         raise ProblemsFound(problems)
     return SubmissionFiles(card, *found)
@@ -163,7 +162,7 @@ def _check_folder(folder: Path) -> None:
         raise problem(
             "folder.missing",
             folder.name,
-            found="a link" if folder.is_symlink() else "no such folder",
+            found="a link" if folder.is_symlink() else "a file" if folder.exists() else "no such folder",
             expected="a submission folder",
             mend="Check the path; `igbo-align pack` makes a submission folder.",
         )
@@ -180,16 +179,6 @@ def _check_folder(folder: Path) -> None:
             expected=f"{CARD_FILE}, one file of vectors, and little else",
             mend="Move everything else out of the folder.",
         )
-
-
-def _collected(problems: list[Problem], read: Callable[[], Any]) -> Any:
-    try:
-        return read()
-    except ProblemsFound as error:
-        if error.exit_code != ProblemsFound.exit_code:
-            raise
-        problems.extend(error.problems)
-        return None
 
 
 def _read_card(folder: Path) -> bytes:

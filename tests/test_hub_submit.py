@@ -84,7 +84,6 @@ def test_the_same_submission_again_sends_nothing_and_another_under_its_name_is_r
     [
         ("tests/board", "reader", "environment.token"),
         ("tests/none", "writer", "environment.hub"),
-        ("no/such/name", "writer", "environment.hub"),
     ],
 )
 def test_refusals_are_problems_without_a_loop_of_retries(hub, typed, repository, token, code):

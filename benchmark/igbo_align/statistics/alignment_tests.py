@@ -73,7 +73,7 @@ def pooled_variance(left: Moments, right: Moments) -> float:
 
 
 def upper_tail_of_t(t: float, df: float) -> float:
-    """Probability that Student's t with `df` degrees of freedom exceeds `t`; exact far into the tail, 0 below all floats."""
+    """Probability that Student's t with `df` degrees of freedom exceeds `t`; exact far into the tail, then 0."""
     from scipy.special import stdtr
 
     return float(stdtr(df, -t))

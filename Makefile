@@ -63,4 +63,4 @@ bench: .venv/test.stamp  ## Compare with MTEB, sentence-transformers, ranx and t
 	touch $@
 
 clean:  ## Remove what was installed and cached here.
-	rm -rf .venv .hypothesis .ruff_cache .mutants dist
+	rm -rf .venv .hypothesis .ruff_cache .mutants dist .coverage*

@@ -128,10 +128,10 @@ def leaderboard(
 
 def _say_misplaced(board: Any) -> None:
     """A copy under another name is a row like any other; whoever keeps the folder should know of it."""
+    from ..submission.card import Card
+
     for name, scores in zip(board.names, board.scores, strict=True):
-        system = scores.card["system"]
-        expected = f"{system['org']}__{system['name']}/{system['revision']}"
-        if name != expected:
+        if name != (expected := Card.model_validate(scores.card).folder()):
             say(f"Note: {name} holds the card of {expected}.")
 
 

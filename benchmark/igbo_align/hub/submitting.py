@@ -50,7 +50,7 @@ def submit(folder: Path, release: Release, repository: str, patience: Patience =
     require_token(Destination(repository))
     scores = score(submission, release)
     read = read_files(folder, Limits(len(release.ids)))
-    place = submission_place(scores.card["system"])
+    place = f"submissions/{submission.card.folder()}"  # the card's schema allows nothing that could lead away
     files = {
         f"{place}/{CARD_FILE}": read.card,
         f"{place}/{read.format.file}": read.data,
@@ -91,11 +91,6 @@ def refuse_taken(
             expected="a revision that is not taken",
             mend="Give `system.revision` in the card a new value, then submit again.",
         )
-
-
-def submission_place(system: Mapping[str, Any]) -> str:
-    """Where a repository keeps a submission. The card's schema allows nothing in these names that could lead away."""
-    return f"submissions/{system['org']}__{system['name']}/{system['revision']}"
 
 
 def score_summary(scores: Scores) -> str:

@@ -145,7 +145,6 @@ def test_a_repository_of_submissions_that_nobody_has(monkeypatch, capsys):
 
 
 def test_problems_of_a_submission_come_before_the_token(board, monkeypatch, capsys):
-    monkeypatch.setenv("HF_TOKEN_PATH", str(board / "none"))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     assert run(["submit", str(board / "baselines__long" / "1"), "--repo", "a/b"]) == 1
     assert "array.norm" in capsys.readouterr().err

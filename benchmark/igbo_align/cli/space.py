@@ -40,7 +40,6 @@ def space(
     app = app_folder() / "app.py"
     require_libraries("space", "gradio")
     _require_free(port)
-    _require_release(release)
     with tempfile.TemporaryDirectory(prefix="igbo-align-") as temporary:
         board = _board_of(submissions, release, Path(temporary))
         say(f"The leaderboard is at http://localhost:{port} until you press Ctrl-C.")
@@ -85,14 +84,6 @@ def _require_free(port: int) -> None:
         ) from error
 
 
-def _require_release(release: str) -> None:
-    """Where the Hub is away the app shows its snapshot and says so; a folder that is not there is a mistake."""
-    from ..hub.loading import is_hub_id, load_release
-
-    if not is_hub_id(release):
-        load_release(release)
-
-
 def _served(app: Path, environment: Mapping[str, str]) -> int:
     """Run the app and return its exit code; it ends with this process, or it would hold the port for ever."""
     child = subprocess.Popen([sys.executable, str(app)], env=environment)  # noqa: S603 - our own app
@@ -124,14 +115,19 @@ def _exit_on_sigterm() -> Generator[None]:
 
 
 def _board_of(submissions: Path | None, release: str, folder: Path) -> Path | None:
+    """The scored board of a folder of submissions; a folder of a release that is not there is a mistake in any case."""
+    from ..hub.loading import is_hub_id, load_release
+
+    if submissions is None and is_hub_id(release):  # where the Hub is away the app shows its snapshot and says so
+        return None
+    loaded = load_release(release)
     if submissions is None:
         return None
     from ..files import write_text
-    from ..hub import load_release
     from ..scoring.leaderboard import board_text, build_leaderboard
 
     board = folder / "leaderboard.json"
-    write_text(board, board_text(build_leaderboard(submissions, load_release(release)).as_json()))
+    write_text(board, board_text(build_leaderboard(submissions, loaded).as_json()))
     return board
 
 

@@ -167,10 +167,12 @@ def _taken_in(folders: Sequence[Path], release: str) -> tuple[list[Any], Any]:
         from ..submission.intake import take_in
 
         loaded = load_release(release)
-        if len(folders) == 1:
-            return [take_in(folders[0], loaded, decoder)], loaded
         problems: list[Problem] = []
-        taken = [collected(problems, partial(take_in, one, loaded, decoder), str(one)) for one in folders]
+        places = [str(folder) for folder in folders] if len(folders) > 1 else [""]
+        taken = [
+            collected(problems, partial(take_in, folder, loaded, decoder), place)
+            for folder, place in zip(folders, places, strict=True)
+        ]
         if problems:
             raise ProblemsFound(problems)
         return taken, loaded

@@ -21,8 +21,9 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
 #: What every generator of random numbers takes, torch's too.
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-_MAX_SHOWN = 20
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+#: Problems of a specification that are told; a file that is something else altogether has hundreds.
+_MAX_SHOWN = 20
 
 
 class Section(BaseModel):
